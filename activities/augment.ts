@@ -1,0 +1,66 @@
+/** shards → views: the augmented images of one shard for the epochs of one segment, one object an epoch. */
+import { setImmediate as turn } from 'node:timers/promises';
+import type { StoredObject } from '../contracts/artifacts.ts';
+import { Failure } from '../contracts/failures.ts';
+import type { AugmentInput, AugmentResult } from '../contracts/stages.ts';
+import { readShard } from '../learning/images/shards.ts';
+import { encodeSafetensors } from '../learning/safetensors.ts';
+import { drawViews } from '../learning/views/draw.ts';
+import { renderViews } from '../learning/views/render.ts';
+import type { Artifacts } from '../store/artifacts.ts';
+import { attempt } from './attempt.ts';
+import { viewSettings, viewsOf } from './identity.ts';
+import { openSet } from './shardset.ts';
+import { viewsFile } from './views.ts';
+
+/** Images rendered between two looks at the event loop: enough to fill the groups of the renderer, few enough that heartbeats go out. */
+const chunkImages = (size: number): number => Math.max(16, Math.floor(2 ** 20 / size ** 2));
+
+export function augmentActivities(artifacts: Artifacts) {
+  return {
+    async augment({ pool, size, views, seed, shard, segment }: AugmentInput): Promise<AugmentResult> {
+      return attempt(async ({ progress, check, number, run }) => {
+        const { shards } = await openSet(artifacts, pool);
+        const entry = shards[shard];
+        if (!entry) throw new Failure('DataIntegrity', `Cannot render views as the set has no shard ${shard}: it has ${shards.length}`);
+        const identity = viewsOf(entry.digest, size, views, seed, segment);
+        const total = entry.images * (segment.to - segment.from);
+        if (await artifacts.find('views', identity.key)) return { views: 2 * total };
+
+        const { images, ids } = readShard(await artifacts.read(entry.object));
+        const settings = viewSettings(views, size);
+        const upload = artifacts.attemptOf(identity);
+        const started = Date.now();
+        const objects: StoredObject[] = [];
+        const imageBytes = size * size * 3;
+        const chunk = chunkImages(size);
+        let done = 0;
+        for (let epoch = segment.from; epoch < segment.to; epoch++) {
+          const bytes = new Uint8Array(entry.images * 2 * imageBytes);
+          for (let first = 0; first < entry.images; first += chunk) {
+            const part = ids.slice(first, first + chunk);
+            const pixels = images.subarray(first * imageBytes, (first + part.length) * imageBytes);
+            const parameters = drawViews(settings, seed, epoch, part, 2, size);
+            bytes.set(
+              renderViews({ dtype: 'uint8', shape: [part.length, size, size, 3], data: pixels }, parameters).data,
+              first * 2 * imageBytes,
+            );
+            done += part.length;
+            progress({ stage: 'views', done, total, unit: 'images', imagesPerSecond: (1000 * done) / Math.max(1, Date.now() - started) });
+            await turn();
+            check();
+          }
+          const shape = [entry.images, 2, size, size, 3];
+          objects.push(
+            await upload.put(
+              viewsFile(epoch),
+              encodeSafetensors({ views: { dtype: 'uint8', shape, data: bytes } }, { ids: JSON.stringify(ids) }),
+            ),
+          );
+        }
+        await artifacts.commitReady({ ...identity, objects, facts: { images: entry.images }, made: { attempt: number, run } });
+        return { views: 2 * total };
+      });
+    },
+  };
+}

@@ -1,0 +1,146 @@
+/**
+ * A training in segments: checkpoint in, checkpoint out. The store knows where the chain stands, so an attempt, a retry and a new
+ * run all begin the same way: finished → return it, segment done → return that, else go on from the newest checkpoint.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Manifest, Ref } from '../contracts/artifacts.ts';
+import { Failure } from '../contracts/failures.ts';
+import type { CurvePoint } from '../contracts/progress.ts';
+import type { ChainState } from '../contracts/stages.ts';
+import type { TrainerJob } from '../contracts/trainer.ts';
+import type { Rejected } from '../store/artifacts.ts';
+import type { Attempt } from './attempt.ts';
+import type { Identity } from './identity.ts';
+import { objectNamed } from './shardset.ts';
+import { type InputFile, superviseTrainer, type TrainerSettings } from './trainer.ts';
+
+export const MODEL_FILE = 'model.safetensors';
+const RESUME_FILE = 'resume.safetensors';
+const CHECKPOINT_FILE = 'checkpoint.safetensors';
+/** The newest may be torn by a dying disk; one more is kept behind it. */
+const CHECKPOINTS_KEPT = 2;
+
+export type Training<Kind extends string> = {
+  kind: Kind;
+  identity: Identity;
+  /** Epochs of the whole training, and where this segment ends. */
+  epochs: number;
+  until: number;
+  files: InputFile[];
+  /** Inputs from the given epoch on. */
+  supply(fromEpoch: number): AsyncIterable<InputFile> | Iterable<InputFile>;
+  job: TrainerJob;
+};
+
+/** Where the chain stands. */
+export async function chainState<Kind extends string>(
+  kind: Kind,
+  { stage, key }: Identity,
+  settings: TrainerSettings,
+): Promise<ChainState<Ref<Kind>> & Candidates> {
+  const finished = await settings.artifacts.find(stage, key);
+  if (finished)
+    return { epochsDone: Number(finished.facts.epochs), result: { kind, key, digest: finished.digest }, loss: Number(finished.facts.loss) };
+  const { manifests, rejected } = await settings.artifacts.checkpoints(stage, key);
+  return { epochsDone: manifests[0] ? Number(manifests[0].facts.epoch) : 0, manifests, rejected };
+}
+
+type Candidates = { manifests?: Manifest[]; rejected?: Rejected[] };
+
+/**
+ * The newest checkpoint whose bytes are whole, fetched; undefined when there is none at all.
+ * @throws Failure DataIntegrity when there are checkpoints and every one is broken: training from nothing again is for people to decide
+ */
+async function fetchCheckpoint(
+  { manifests = [], rejected = [] }: Candidates,
+  { artifacts, scratch }: TrainerSettings,
+): Promise<{ file: string; manifest: Manifest } | undefined> {
+  const broken = [...rejected];
+  await mkdir(scratch, { recursive: true });
+  for (const manifest of manifests) {
+    const file = join(scratch, `fewlabels-${process.pid}-${randomUUID()}`);
+    try {
+      await artifacts.readToFile(objectNamed(manifest, CHECKPOINT_FILE), file);
+      return { file, manifest };
+    } catch (error) {
+      if (!(error instanceof Failure) || error.kind !== 'DataIntegrity') throw error;
+      broken.push({ key: `step ${manifest.facts.step}`, reason: error.message });
+    }
+  }
+  if (broken.length === 0) return undefined;
+  const reasons = broken.map(({ key, reason }) => `${key}: ${reason}`).join('; ');
+  throw new Failure('DataIntegrity', `Cannot go on training as every checkpoint is broken; delete them to train from nothing: ${reasons}`);
+}
+
+/** Train one segment, or return what is there already. */
+export async function trainSegment<Kind extends string>(
+  training: Training<Kind>,
+  attempt: Attempt,
+  settings: TrainerSettings,
+): Promise<ChainState<Ref<Kind>>> {
+  const { kind, identity, epochs, until } = training;
+  const { artifacts } = settings;
+  const start = await chainState(kind, identity, settings);
+  if (start.result || (start.epochsDone >= until && until < epochs))
+    return { epochsDone: start.epochsDone, result: start.result, loss: start.loss };
+
+  const checkpoint = await fetchCheckpoint(start, settings);
+  const resume: InputFile[] = checkpoint ? [{ name: RESUME_FILE, content: { file: checkpoint.file } }] : [];
+  let curve = (checkpoint?.manifest.facts.curve ?? []) as CurvePoint[];
+  let made: Record<string, unknown> = {};
+  return superviseTrainer(
+    {
+      stage: identity.stage,
+      job: { ...training.job, resume: resume[0]?.name },
+      files: [...training.files, ...resume],
+      supply: training.supply(checkpoint ? Number(checkpoint.manifest.facts.epoch) : 0),
+      async onCheckpoint(file, { step, epoch, curve: news }) {
+        curve = joinCurves(curve, news);
+        const object = { name: CHECKPOINT_FILE, body: { file } };
+        await artifacts.commitCheckpoint({
+          ...identity,
+          step,
+          objects: [object],
+          facts: { step, epoch, curve },
+          made: { ...made, attempt: attempt.number, run: attempt.run },
+        });
+        await artifacts.pruneCheckpoints(identity.stage, identity.key, CHECKPOINTS_KEPT);
+      },
+      async onDone(folder, facts, hardware) {
+        made = hardware;
+        const loss = curve.at(-1)?.loss;
+        if (until < epochs) return { epochsDone: until, loss };
+        const body = await readFile(join(folder, 'out', MODEL_FILE));
+        const manifest = await artifacts.commit({
+          ...identity,
+          objects: [{ name: MODEL_FILE, body }],
+          facts: { ...facts, epochs, loss, curve, architecture: 'architecture' in training.job ? training.job.architecture : undefined },
+          made: { ...hardware, attempt: attempt.number, run: attempt.run },
+        });
+        return { epochsDone: epochs, result: { kind, key: identity.key, digest: manifest.digest }, loss };
+      },
+    },
+    attempt,
+    settings,
+  );
+}
+
+/** Learning curve so far, with what a resumed trainer adds; points after the resumed step count once. */
+function joinCurves(before: CurvePoint[], news: CurvePoint[]): CurvePoint[] {
+  const first = news[0]?.step ?? Number.POSITIVE_INFINITY;
+  return [...before.filter(({ step }) => step < first), ...news];
+}
+
+/** An object of a finished model, as an input file. */
+export async function modelFile(
+  name: string,
+  stage: 'representation' | 'classifier' | 'student',
+  key: string,
+  settings: TrainerSettings,
+): Promise<{ file: InputFile; manifest: Manifest }> {
+  const manifest = await settings.artifacts.find(stage, key);
+  if (!manifest) throw new Failure('DataIntegrity', `Cannot read the ${stage} as its manifest is gone: ${key}`);
+  return { file: { name, content: objectNamed(manifest, MODEL_FILE) }, manifest };
+}

@@ -1,0 +1,55 @@
+/** classifier → student: one segment of distillation on all images, labelled or not. No labels, unless the recipe weighs them in. */
+
+import type { DistillInput, DistillResult } from '../contracts/stages.ts';
+import type { Architecture } from '../contracts/trainer.ts';
+import { attempt } from './attempt.ts';
+import { modelFile, trainSegment } from './chain.ts';
+import { studentOf } from './identity.ts';
+import { hideLabels } from './labels.ts';
+import { openSet, shardFiles } from './shardset.ts';
+import type { InputFile, TrainerSettings } from './trainer.ts';
+
+export function distillActivities(settings: TrainerSettings) {
+  const { artifacts } = settings;
+  return {
+    async distill(input: DistillInput): Promise<DistillResult> {
+      return attempt(async (current) => {
+        const { images, labels, teacher, representation, distill, seed, compute, segment } = input;
+        const { architecture, pretrained, ...identity } = studentOf(input);
+        const { shards } = await openSet(artifacts, images.pool);
+        const { file, manifest } = await modelFile('teacher.safetensors', 'classifier', teacher.key, settings);
+        const start = pretrained
+          ? [(await modelFile('representation.safetensors', 'representation', representation.key, settings)).file]
+          : [];
+        const job = {
+          kind: 'distill' as const,
+          teacher: manifest.facts.architecture as Architecture,
+          architecture,
+          pretrained,
+          distill,
+          shards: shards.map((shard) => ({ images: shard.images })),
+          untilEpoch: segment.to,
+          seed,
+          ...compute,
+        };
+        const from = (epoch: number) => Math.max(epoch, segment.from);
+        const supply = async function* (epoch: number): AsyncGenerator<InputFile> {
+          for (const { name, shard } of shardFiles(shards.length, seed, from(epoch), segment.to)) {
+            const content = distill.labelled > 0 ? await hideLabels(artifacts, labels, shards, shard) : shards[shard]?.object;
+            if (content) yield { name, content };
+          }
+        };
+        const training = {
+          kind: 'student' as const,
+          identity,
+          epochs: distill.epochs,
+          until: segment.to,
+          files: [file, ...start],
+          job,
+          supply,
+        };
+        return trainSegment(training, current, settings);
+      });
+    },
+  };
+}

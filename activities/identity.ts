@@ -1,0 +1,110 @@
+/**
+ * What each artifact depends on: the recipe's slice and the digests of its inputs. Two runs that agree on these share the artifact.
+ * Settings that change how the work is cut or watched, but not its result, stay out (segment length, checkpoint interval, threads).
+ */
+import type { ClassifierRef, ImagesRef, LabelsRef, RepresentationRef, ShardSetRef, StageName, StudentRef } from '../contracts/artifacts.ts';
+import { STAGES } from '../contracts/artifacts.ts';
+import { type EncoderRecipe, isTeachersSize, type LabelDraw, type Recipe } from '../contracts/recipe.ts';
+import type { DistillInput, FinetuneInput, PretrainRecipe, Segment } from '../contracts/stages.ts';
+import type { Architecture } from '../contracts/trainer.ts';
+import { artifactKey } from '../store/digest.ts';
+
+export type Identity = { stage: StageName; key: string; slice: unknown; inputs: string[] };
+
+function identity(stage: StageName, slice: unknown, inputs: string[]): Identity {
+  return { stage, slice, inputs, key: artifactKey({ stage, version: STAGES[stage].version, slice, inputs }) };
+}
+
+/** `auto` settled: the small stem serves images up to 64 px. */
+export function architectureOf(
+  encoder: EncoderRecipe,
+  size: number,
+  head: { headLayers: number; projection: number; classes: number },
+): Architecture {
+  const stem = encoder.stem === 'auto' ? (size <= 64 ? 'small' : 'imagenet') : encoder.stem;
+  return { encoder: { depth: encoder.depth, width: encoder.width, stem }, ...head, size };
+}
+
+/** `auto` settled: SimCLR leaves blur out for CIFAR-10, so it is on above 32 px. */
+export function viewSettings(views: Recipe['views'], size: number) {
+  return { jitter: views.jitter, minArea: views.minArea, blur: views.blur === 'auto' ? size > 32 : views.blur, kind: 'simclr' as const };
+}
+
+/** The bytes of the plan name the folders, so a folder that moved is planned again; its shards are found all the same. */
+export const planOf = ({ setAsideLimit }: Recipe['images'], planDigest: string) => identity('plan', { setAsideLimit }, [planDigest]);
+export const shardOf = (size: number, fingerprint: string, shard: number) => identity('shards', { size, shard }, [fingerprint]);
+/** Pool and test set of one plan, sealed together. */
+export const sealedOf = (plan: string) => identity('set', { sealed: true }, [plan]);
+export const setOf = (classes: string[], size: number, shardDigests: string[]) => identity('set', { classes, size }, shardDigests);
+
+export function viewsOf(shardDigest: string, size: number, views: Recipe['views'], seed: number, { from, to }: Segment): Identity {
+  return identity('views', { ...viewSettings(views, size), seed, from, to }, [shardDigest]);
+}
+
+export function representationOf({
+  images,
+  encoder,
+  views,
+  pretrain,
+  seed,
+}: PretrainRecipe & { images: ImagesRef }): Identity & { architecture: Architecture } {
+  const { headLayers, projection } = pretrain;
+  const architecture = architectureOf(encoder, images.size, { headLayers, projection, classes: 0 });
+  const { segmentEpochs, ...science } = pretrain;
+  return {
+    ...identity('representation', { architecture, views: viewSettings(views, images.size), pretrain: science, seed }, [images.pool.digest]),
+    architecture,
+  };
+}
+
+export const labelsOf = (pool: ShardSetRef, classes: number, draw: LabelDraw, seed: number) =>
+  identity('labels', { ...draw, classes, seed }, [pool.digest]);
+
+export function classifierOf({
+  images,
+  labels,
+  representation,
+  encoder,
+  pretrain,
+  finetune,
+  seed,
+}: FinetuneInput): Identity & { architecture: Architecture } {
+  const { baseline, fromHeadLayer, headLearningRateFactor, learningRate, weightDecay, ...budget } = finetune;
+  const architecture = architectureOf(encoder, images.size, {
+    headLayers: fromHeadLayer,
+    projection: pretrain.projection,
+    classes: images.classes.length,
+  });
+  const training = representation ? { ...budget, headLearningRateFactor, learningRate, weightDecay } : { ...budget, ...baseline };
+  const inputs = [images.pool.digest, labels.digest, ...(representation ? [representation.digest] : [])];
+  return { ...identity('classifier', { architecture, finetune: training, seed }, inputs), architecture };
+}
+
+export function studentOf({
+  images,
+  labels,
+  teacher,
+  representation,
+  encoder,
+  distill,
+  seed,
+}: Omit<DistillInput, 'segment' | 'compute'>): Identity & { architecture: Architecture; pretrained: boolean } {
+  const { student, ...science } = distill;
+  const pretrained = student.start !== 'nothing' && isTeachersSize(encoder, student);
+  const settled = { ...encoder, depth: student.depth ?? encoder.depth, width: student.width ?? encoder.width };
+  const architecture = architectureOf(settled, images.size, { headLayers: 0, projection: 2, classes: images.classes.length });
+  const optional = [...(distill.labelled > 0 ? [labels.digest] : []), ...(pretrained ? [representation.digest] : [])];
+  const inputs = [images.pool.digest, teacher.digest, ...optional];
+  return { ...identity('student', { architecture, distill: science, pretrained, seed }, inputs), architecture, pretrained };
+}
+
+export function evaluationOf(
+  test: ShardSetRef,
+  draw: LabelDraw,
+  models: { baseline: ClassifierRef; classifier: ClassifierRef; student: StudentRef },
+): Identity {
+  return identity('evaluation', draw, [test.digest, models.baseline.digest, models.classifier.digest, models.student.digest]);
+}
+
+export const reportOf = (run: string, recipe: Recipe, inputs: string[], representation: RepresentationRef, labels: LabelsRef[] = []) =>
+  identity('report', { run, recipe }, [representation.digest, ...labels.map(({ digest }) => digest), ...inputs]);

@@ -1,0 +1,105 @@
+/** Which labelled images a training may use: drawn once, stratified and seeded, kept as an artifact, and packed for the trainer. */
+import type { LabelsRef } from '../contracts/artifacts.ts';
+import { Failure } from '../contracts/failures.ts';
+import type { DrawLabelsInput, DrawLabelsResult } from '../contracts/stages.ts';
+import { drawLabels } from '../learning/images/labels.ts';
+import { encodeShard, readShard } from '../learning/images/shards.ts';
+import { decodeSafetensors, encodeSafetensors } from '../learning/safetensors.ts';
+import type { Artifacts } from '../store/artifacts.ts';
+import { attempt } from './attempt.ts';
+import { labelsOf } from './identity.ts';
+import { objectNamed, openSet, readLabels, type ShardEntry } from './shardset.ts';
+
+const POSITIONS_FILE = 'positions.safetensors';
+/** Labelled images in one packed file. */
+const PACK_IMAGES = 1024;
+
+export function labelActivities(artifacts: Artifacts) {
+  return {
+    async drawLabels({ images, draw, seed }: DrawLabelsInput): Promise<DrawLabelsResult> {
+      return attempt(async ({ number, run }) => {
+        const identity = labelsOf(images.pool, images.classes.length, draw, seed);
+        const found = await artifacts.find('labels', identity.key);
+        if (found) return { kind: 'labels', key: found.key, digest: found.digest, images: Number(found.facts.images) };
+        const { manifest } = await openSet(artifacts, images.pool);
+        const positions = drawLabels(await readLabels(artifacts, manifest), images.classes.length, draw.fraction, draw.draw, seed);
+        const body = encodeSafetensors({ positions: { dtype: 'int32', shape: [positions.length], data: positions } });
+        const facts = { images: positions.length, ...draw };
+        const made = await artifacts.commit({
+          ...identity,
+          objects: [{ name: POSITIONS_FILE, body }],
+          facts,
+          made: { attempt: number, run },
+        });
+        return { kind: 'labels', key: made.key, digest: made.digest, images: positions.length };
+      });
+    },
+  };
+}
+
+/** The drawn images as shard files of their own, at most PACK_IMAGES each, in canonical order. */
+export async function packLabelled(
+  artifacts: Artifacts,
+  labels: LabelsRef,
+  shards: ShardEntry[],
+): Promise<{ images: number; bytes: Uint8Array }[]> {
+  const positions = await readPositions(artifacts, labels);
+  const packs: { images: number; bytes: Uint8Array }[] = [];
+  let pending: { pixels: Uint8Array; label: number; id: string }[] = [];
+  let size = 0;
+  const flush = () => {
+    if (pending.length === 0) return;
+    packs.push({ images: pending.length, bytes: encodeShard(pending, size) });
+    pending = [];
+  };
+  let first = 0;
+  let next = 0;
+  for (const entry of shards) {
+    const end = first + entry.images;
+    if ((positions[next] ?? Number.POSITIVE_INFINITY) < end) {
+      const shard = readShard(await artifacts.read(entry.object));
+      size = shard.size;
+      for (; (positions[next] ?? Number.POSITIVE_INFINITY) < end; next++) {
+        const row = (positions[next] ?? 0) - first;
+        const bytes = size * size * 3;
+        pending.push({
+          pixels: shard.images.slice(row * bytes, (row + 1) * bytes),
+          label: shard.labels[row] ?? -1,
+          id: shard.ids[row] ?? '',
+        });
+        if (pending.length === PACK_IMAGES) flush();
+      }
+    }
+    first = end;
+  }
+  flush();
+  return packs;
+}
+
+async function readPositions(artifacts: Artifacts, labels: LabelsRef): Promise<Int32Array> {
+  const manifest = await artifacts.find('labels', labels.key);
+  if (!manifest) throw new Failure('DataIntegrity', `Cannot read the drawn labels as their manifest is gone: ${labels.key}`);
+  const positions = decodeSafetensors(await artifacts.read(objectNamed(manifest, POSITIONS_FILE))).tensors.positions?.data;
+  if (!(positions instanceof Int32Array))
+    throw new Failure('DataIntegrity', `Cannot read the drawn labels as "${POSITIONS_FILE}" holds none: ${labels.key}`);
+  return positions;
+}
+
+/**
+ * The shards of a set with every label outside the draw taken away, so that a student weighs in only the labels its teacher had.
+ * @param at  place of the shard in the set
+ */
+export async function hideLabels(artifacts: Artifacts, labels: LabelsRef, shards: ShardEntry[], at: number): Promise<Uint8Array> {
+  const entry = shards[at];
+  if (!entry) throw new Failure('DataIntegrity', `Cannot read shard ${at + 1} as the set has ${shards.length}`);
+  const first = shards.slice(0, at).reduce((sum, { images }) => sum + images, 0);
+  const drawn = new Set(await readPositions(artifacts, labels));
+  const shard = readShard(await artifacts.read(entry.object));
+  const bytes = shard.size * shard.size * 3;
+  const images = shard.ids.map((id, row) => ({
+    id,
+    pixels: shard.images.subarray(row * bytes, (row + 1) * bytes),
+    label: drawn.has(first + row) ? (shard.labels[row] ?? -1) : -1,
+  }));
+  return encodeShard(images, shard.size);
+}

@@ -1,0 +1,64 @@
+/** views → representation: one segment of contrastive pretraining. No labels. */
+
+import type { ImagesRef } from '../contracts/artifacts.ts';
+import { Failure } from '../contracts/failures.ts';
+import type { Recipe } from '../contracts/recipe.ts';
+import type { PretrainInput, PretrainRecipe, PretrainResult, Segment } from '../contracts/stages.ts';
+import type { Artifacts } from '../store/artifacts.ts';
+import { attempt } from './attempt.ts';
+import { chainState, trainSegment } from './chain.ts';
+import { representationOf, viewsOf } from './identity.ts';
+import { objectNamed, openSet, type ShardEntry, shardFiles } from './shardset.ts';
+import type { InputFile, TrainerSettings } from './trainer.ts';
+import { viewsFile } from './views.ts';
+
+export function pretrainActivities(settings: TrainerSettings) {
+  const { artifacts } = settings;
+  return {
+    async pretrain(input: PretrainInput): Promise<PretrainResult> {
+      return attempt(async (current) => {
+        const { images, pretrain, views, seed, compute, segment } = input;
+        const { architecture, ...identity } = representationOf(input);
+        const { shards } = await openSet(artifacts, images.pool);
+        const job = {
+          kind: 'pretrain' as const,
+          architecture,
+          pretrain,
+          shards: shards.map((shard) => ({ images: shard.images })),
+          untilEpoch: segment.to,
+          seed,
+          ...compute,
+        };
+        const training = { kind: 'representation' as const, identity, epochs: pretrain.epochs, until: segment.to, files: [], job };
+        const supply = (from: number) => supplyViews(artifacts, { shards, size: images.size, views, seed, segment, from });
+        return trainSegment({ ...training, supply }, current, settings);
+      });
+    },
+  };
+}
+
+export function representationActivities(settings: TrainerSettings) {
+  return {
+    async findRepresentation(input: PretrainRecipe & { images: ImagesRef }): Promise<PretrainResult> {
+      return attempt(async () => {
+        const { epochsDone, result, loss } = await chainState('representation' as const, representationOf(input), settings);
+        return { epochsDone, result, loss };
+      });
+    },
+  };
+}
+
+type ViewsWanted = { shards: ShardEntry[]; size: number; views: Recipe['views']; seed: number; segment: Segment; from: number };
+
+/** View files in the order in which the trainer reads them. */
+async function* supplyViews(artifacts: Artifacts, { shards, size, views, seed, segment, from }: ViewsWanted): AsyncGenerator<InputFile> {
+  const manifests = await Promise.all(shards.map(({ digest }) => artifacts.find('views', viewsOf(digest, size, views, seed, segment).key)));
+  for (const { name, epoch, shard } of shardFiles(shards.length, seed, Math.max(from, segment.from), segment.to)) {
+    const manifest = manifests[shard];
+    if (!manifest) {
+      const rule = `views of shard ${shard + 1} are not there: they were deleted or never written`;
+      throw new Failure('ViewsMissing', `Cannot pretrain epoch ${epoch + 1} as ${rule}`);
+    }
+    yield { name, content: objectNamed(manifest, viewsFile(epoch)) };
+  }
+}

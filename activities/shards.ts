@@ -1,0 +1,163 @@
+/** images → shards: survey the sources, decode shard by shard, seal the sets. */
+import type { ImagesRef, Manifest, SetAside, ShardSetRef, StoredObject } from '../contracts/artifacts.ts';
+import { Failure } from '../contracts/failures.ts';
+import type { SealInput, SealResult, ShardInput, ShardResult, SurveyInput, SurveyResult } from '../contracts/stages.ts';
+import type { OpenTree } from '../learning/images/file-tree.ts';
+import { planShards } from '../learning/images/plan.ts';
+import { decodeChunk, decodeHeader, encodePlan, type PlanHeader } from '../learning/images/plan-format.ts';
+import { readShard, writeShard } from '../learning/images/shards.ts';
+import { encodeSafetensors } from '../learning/safetensors.ts';
+import type { Artifacts } from '../store/artifacts.ts';
+import { sha256 } from '../store/digest.ts';
+import { attempt } from './attempt.ts';
+import { planOf, sealedOf, setOf, shardOf } from './identity.ts';
+import { LABELS_FILE, objectNamed, shardName } from './shardset.ts';
+
+export type ImageTrees = OpenTree;
+const SHARD_FILE = 'shard.safetensors';
+const HEADER_FILE = 'plan.json';
+/** Examples of unreadable images kept for the report. */
+const ASIDE_EXAMPLES = 20;
+
+type PlanFacts = { setAsideLimit: number };
+type ShardFacts = { images: number; labelled: number; setAside: SetAside };
+
+export function surveyActivities(artifacts: Artifacts, openTree: ImageTrees) {
+  return {
+    async survey({ images, seed }: SurveyInput): Promise<SurveyResult> {
+      return attempt(async ({ number, run }) => {
+        const { header, chunks } = encodePlan(await planShards({ images, seed, openTree }));
+        const identity = planOf(images, sha256([header, ...chunks].map(sha256).join()));
+        const sealed = await artifacts.find('set', sealedOf(identity.key).key);
+        const shards = chunks.length;
+        if (sealed) return { plan: identity.key, shards, images: sealed.facts as ImagesRef };
+        if (!(await artifacts.find('plan', identity.key))) {
+          const parts = chunks.map((text, shard) => ({ name: chunkFile(shard), body: Buffer.from(text), contentType: 'application/json' }));
+          const objects = [{ name: HEADER_FILE, body: Buffer.from(header), contentType: 'application/json' }, ...parts];
+          const facts: PlanFacts = { setAsideLimit: images.setAsideLimit };
+          await artifacts.commit({ ...identity, objects, facts, made: { attempt: number, run } });
+        }
+        return { plan: identity.key, shards };
+      });
+    },
+
+    async seal({ plan }: SealInput): Promise<SealResult> {
+      return attempt(async ({ number, run }) => {
+        const { header, manifest } = await openPlan(artifacts, plan);
+        const shards = await readShardManifests(artifacts, header);
+        const setAside = sumAside(shards);
+        refuseTooMany(setAside, header, (manifest.facts as PlanFacts).setAsideLimit);
+        const pool = await sealSet(artifacts, header, shards.slice(0, header.pool.shards), { attempt: number, run });
+        const test = await sealSet(artifacts, header, shards.slice(header.pool.shards), { attempt: number, run });
+        const images: ImagesRef = { pool, test, classes: header.classes, size: header.size, setAside };
+        await artifacts.commit({ ...sealedOf(plan), objects: [], facts: images, made: { attempt: number, run } });
+        return images;
+      });
+    },
+  };
+}
+
+export function shardActivities(artifacts: Artifacts, openTree: ImageTrees) {
+  return {
+    async shard({ plan, shard }: ShardInput): Promise<ShardResult> {
+      return attempt(async ({ progress, signal, number, run }) => {
+        const { header, manifest } = await openPlan(artifacts, plan);
+        const identity = shardOf(header.size, header.fingerprint, shard);
+        const found = await artifacts.find('shards', identity.key);
+        if (found) return resultOf(found);
+
+        const chunk = decodeChunk((await artifacts.read(objectNamed(manifest, chunkFile(shard)))).toString());
+        const onProgress = (done: number, total: number) => progress({ stage: 'shards', done, total, unit: 'images' });
+        const { bytes, images, setAside } = await writeShard(chunk, header.size, openTree, { onProgress, signal });
+        const facts: ShardFacts = {
+          images,
+          labelled: readShard(bytes).labels.filter((label) => label >= 0).length,
+          setAside: { count: setAside.length, examples: setAside.slice(0, ASIDE_EXAMPLES) },
+        };
+        return resultOf(
+          await artifacts.commit({ ...identity, objects: [{ name: SHARD_FILE, body: bytes }], facts, made: { attempt: number, run } }),
+        );
+      });
+    },
+  };
+}
+
+const chunkFile = (shard: number) => `shard-${String(shard).padStart(5, '0')}.json`;
+
+function resultOf({ facts }: Manifest): ShardResult {
+  const { images, setAside } = facts as ShardFacts;
+  return { images, setAside: setAside.count };
+}
+
+async function openPlan(artifacts: Artifacts, plan: string): Promise<{ manifest: Manifest; header: PlanHeader }> {
+  const manifest = await artifacts.find('plan', plan);
+  if (!manifest) throw new Failure('DataIntegrity', `Cannot write shards as their plan is gone: ${plan}`);
+  return { manifest, header: decodeHeader((await artifacts.read(objectNamed(manifest, HEADER_FILE))).toString()) };
+}
+
+/** Manifests of all shards of a plan, pool first. */
+async function readShardManifests(artifacts: Artifacts, header: PlanHeader): Promise<Manifest[]> {
+  const manifests: Manifest[] = [];
+  for (let shard = 0; shard < header.pool.shards + header.test.shards; shard++) {
+    const manifest = await artifacts.find('shards', shardOf(header.size, header.fingerprint, shard).key);
+    if (!manifest) throw new Failure('DataIntegrity', `Cannot seal the images as shard ${shard + 1} is not there`);
+    manifests.push(manifest);
+  }
+  return manifests;
+}
+
+function sumAside(shards: Manifest[]): SetAside {
+  const all = shards.map(({ facts }) => (facts as ShardFacts).setAside);
+  return {
+    count: all.reduce((sum, { count }) => sum + count, 0),
+    examples: all.flatMap(({ examples }) => examples).slice(0, ASIDE_EXAMPLES),
+  };
+}
+
+function refuseTooMany({ count, examples }: SetAside, { pool, test }: PlanHeader, limit: number): void {
+  const total = pool.images + test.images;
+  if (count <= limit * total) return;
+  const first = examples.slice(0, 3).map(({ image, reason }) => `${image} (${reason})`);
+  const rule = `at most ${100 * limit} % of the images may be unreadable (images.setAsideLimit)`;
+  throw new Failure('InvalidImages', `Cannot use the images as ${rule}: ${count} of ${total} are, such as ${first.join(', ')}`);
+}
+
+/** One manifest for the shards of a role: its objects are the shards themselves, and all labels in one small object. */
+async function sealSet(
+  artifacts: Artifacts,
+  header: PlanHeader,
+  manifests: Manifest[],
+  made: Record<string, unknown>,
+): Promise<ShardSetRef> {
+  const filled = manifests.filter(({ facts }) => (facts as ShardFacts).images > 0);
+  if (filled.length === 0)
+    throw new Failure(
+      'InvalidImages',
+      'Cannot use the images as the pool and the test set need at least one readable image each: there is none',
+    );
+  const objects = filled.map((manifest, i) => ({ ...objectNamed(manifest, SHARD_FILE), name: shardName(i) }));
+  const labels = await collectLabels(artifacts, objects);
+  const images = labels.length;
+  const labelled = labels.filter((label) => label >= 0).length;
+  const identity = setOf(
+    header.classes,
+    header.size,
+    filled.map(({ digest }) => digest),
+  );
+  const body = encodeSafetensors({ labels: { dtype: 'int32', shape: [images], data: labels } });
+  objects.push(await artifacts.attemptOf(identity).put(LABELS_FILE, body));
+  const shards = filled.map(({ digest, facts }) => ({ digest, images: (facts as ShardFacts).images }));
+  const manifest = await artifacts.commitReady({
+    ...identity,
+    objects,
+    facts: { classes: header.classes, size: header.size, images, labelled, shards },
+    made,
+  });
+  return { kind: 'shards', key: manifest.key, digest: manifest.digest, images, shards: filled.length, labelled };
+}
+
+async function collectLabels(artifacts: Artifacts, shards: StoredObject[]): Promise<Int32Array> {
+  const parts: number[][] = [];
+  for (const object of shards) parts.push([...readShard(await artifacts.read(object)).labels]);
+  return Int32Array.from(parts.flat());
+}

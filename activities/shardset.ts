@@ -1,0 +1,48 @@
+/** Reading a sealed set of shards: its list of shards, its labels, and its files in any order. */
+import type { Manifest, ShardSetRef, StoredObject } from '../contracts/artifacts.ts';
+import { Failure } from '../contracts/failures.ts';
+import { inputFile, shardOrder } from '../learning/feed.ts';
+import { decodeSafetensors } from '../learning/safetensors.ts';
+import type { Artifacts } from '../store/artifacts.ts';
+
+export type ShardEntry = { digest: string; images: number; object: StoredObject };
+export const LABELS_FILE = 'labels.safetensors';
+/** Name of a shard among the objects of its set. */
+export const shardName = (shard: number): string => `shard-${String(shard).padStart(5, '0')}.safetensors`;
+
+/** The shards of a set in their canonical order. */
+export async function openSet(artifacts: Artifacts, set: ShardSetRef): Promise<{ manifest: Manifest; shards: ShardEntry[] }> {
+  const manifest = await artifacts.find('set', set.key);
+  if (!manifest) throw new Failure('DataIntegrity', `Cannot read the images of this run as their manifest is gone: set ${set.key}`);
+  const { shards } = manifest.facts as { shards: Omit<ShardEntry, 'object'>[] };
+  return { manifest, shards: shards.map((shard, i) => ({ ...shard, object: objectNamed(manifest, shardName(i)) })) };
+}
+
+/** Labels of all images of a set in canonical order, int32 [N], −1 for none. */
+export async function readLabels(artifacts: Artifacts, manifest: Manifest): Promise<Int32Array> {
+  const { tensors } = decodeSafetensors(await artifacts.read(objectNamed(manifest, LABELS_FILE)));
+  const labels = tensors.labels?.data;
+  if (!(labels instanceof Int32Array))
+    throw new Failure('DataIntegrity', `Cannot read labels as "${LABELS_FILE}" of set ${manifest.key} holds none`);
+  return labels;
+}
+
+/** Input files of epochs [from, to) in the order in which the trainer reads them. */
+export function* shardFiles(
+  shards: number,
+  seed: number,
+  from: number,
+  to: number,
+): Generator<{ name: string; epoch: number; shard: number }> {
+  for (let epoch = from; epoch < to; epoch++) {
+    for (const shard of shardOrder(seed, epoch, shards)) yield { name: inputFile(epoch, shard), epoch, shard };
+  }
+}
+
+/** The object of that name. @throws Failure DataIntegrity when the artifact has none */
+export function objectNamed(manifest: Manifest, name: string): StoredObject {
+  const object = manifest.objects.find((candidate) => candidate.name === name);
+  if (!object)
+    throw new Failure('DataIntegrity', `Cannot read "${name}" as the ${manifest.stage} artifact ${manifest.key} does not hold it`);
+  return object;
+}

@@ -1,0 +1,111 @@
+/** What `doctor` looks at, in the order in which things depend on each other. */
+import { execFile } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access, statfs } from 'node:fs/promises';
+import { availableParallelism, freemem, homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { makeFolders } from '../infra/local/folders.ts';
+import { findServices, status } from '../infra/local/services.ts';
+import { openS3 } from '../store/s3.ts';
+import { openSession } from './session.ts';
+import type { Context } from './terminal.ts';
+import { idleQueues } from './watch.ts';
+
+export type Finding = { ok: boolean; text: string };
+export type Checkup = { name: string; look(): Promise<Finding> };
+
+const GIB = 2 ** 30;
+const DISK_WANTED = 5 * GIB; // a demo takes one; a real run some
+const good = (text: string): Finding => ({ ok: true, text });
+const bad = (text: string): Finding => ({ ok: false, text });
+
+export function checkups(context: Context): Checkup[] {
+  const { environment } = context;
+  const home =
+    environment.FEWLABELS_HOME ?? join(environment.XDG_DATA_HOME ?? join(environment.HOME ?? homedir(), '.local', 'share'), 'fewlabels');
+  return [
+    { name: 'Node', look: async () => node(process.versions.node) },
+    { name: 'TensorFlow', look: () => tensorflow(context.variables) },
+    { name: 'machine', look: async () => good(`${availableParallelism()} cores, ${(freemem() / GIB).toFixed(1)} GiB of memory free`) },
+    { name: 'data', look: () => folder(home, 'FEWLABELS_HOME') },
+    { name: 'scratch', look: () => folder(environment.FEWLABELS_SCRATCH ?? join(tmpdir(), 'fewlabels'), 'FEWLABELS_SCRATCH') },
+    { name: 'servers', look: () => servers(environment) },
+    { name: 'Temporal', look: () => temporal(context) },
+    { name: 'store', look: () => store(context) },
+  ];
+}
+
+export function node(version: string): Finding {
+  const major = Number(version.split('.')[0]);
+  return major >= 20 ? good(version) : bad(`${version}: install Node 20, 22 or 24`);
+}
+
+/** In a process of its own: native code that fails to load may take its process with it. */
+async function tensorflow(variables: Context['variables']): Promise<Finding> {
+  const tensorflowModule = new URL('../learning/tensorflow.ts', import.meta.url).href;
+  const program = `const { tf } = await import(${JSON.stringify(tensorflowModule)}); const b = tf.backend();
+    console.log(JSON.stringify({ version: b.binding.TF_Version, gpu: b.isUsingGpuDevice, four: tf.add(2, 2).dataSync()[0] }));`;
+  const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', program];
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, args, {
+      timeout: 60_000,
+      env: { ...variables, TF_CPP_MIN_LOG_LEVEL: '2' },
+    });
+    const { version, gpu, four } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as {
+      version?: string;
+      gpu?: boolean;
+      four?: number;
+    };
+    return four === 4 ? good(`${version ?? ''} on ${gpu ? 'a GPU' : 'the CPU'}`) : bad(`2 + 2 gave ${four}: run \`npm run setup\` again`);
+  } catch (error) {
+    const lines = error instanceof Error && 'stderr' in error ? String(error.stderr).trim().split('\n') : [];
+    const reason = lines.find((line) => /Error:/.test(line)) ?? lines.at(-1) ?? String(error);
+    return bad(`it does not load: ${reason.trim().slice(0, 200)}: run \`npm run setup\``);
+  }
+}
+
+async function folder(path: string, variable: string): Promise<Finding> {
+  try {
+    await makeFolders(resolve(path));
+    await access(path, constants.W_OK);
+  } catch (error) {
+    return bad(`${path} is not writable: ${(error as Error).message}; name another in ${variable}`);
+  }
+  const { bavail, bsize } = await statfs(path);
+  const free = `${path}, ${((bavail * bsize) / GIB).toFixed(1)} GiB free`;
+  return bavail * bsize < DISK_WANTED ? bad(`${free}: make room, or name another in ${variable}`) : good(free);
+}
+
+/** The supervisor and its children. */
+async function servers(environment: Context['environment']): Promise<Finding> {
+  const { state, problem, processes } = await status(environment);
+  const trouble = processes.find((entry) => entry.problem !== undefined);
+  if (problem) return bad(problem);
+  if (trouble) return bad(`${trouble.name}: ${trouble.problem}; its log is ${trouble.log}`);
+  return good(state === 'ready' ? 'servers and workers are up' : `${state}: \`fewlabels up\` or the next run starts them`);
+}
+
+async function temporal(context: Context): Promise<Finding> {
+  if (!(await findServices(context.environment))) return good('not up: `fewlabels up` or the next run starts it');
+  const session = await openSession(context, { start: false });
+  const { serverVersion } = await session.client.workflowService.getSystemInfo({});
+  const idle = await idleQueues(session).finally(() => session.close());
+  const address = `${serverVersion} at ${session.services.temporal.address}`;
+  return idle.length === 0
+    ? good(`${address}, workers on every queue`)
+    : bad(`${address} answers, but nobody serves ${idle.join(', ')}: start workers with \`fewlabels worker KIND\``);
+}
+
+/** Writes, reads and deletes a byte. */
+async function store({ environment }: Context): Promise<Finding> {
+  const services = await findServices(environment);
+  if (!services) return good('not up: `fewlabels up` or the next run starts it');
+  const opened = await openS3(services.s3);
+  const key = `runs/doctor-${process.pid}`;
+  await opened.put(key, Buffer.from('1'));
+  const back = await opened.get(key);
+  await opened.remove([key]);
+  const place = `${services.s3.endpoint}, bucket ${services.s3.bucket}`;
+  return back?.toString() === '1' ? good(place) : bad(`${place} gives back other bytes than were written`);
+}

@@ -1,0 +1,98 @@
+/** `fewlabels check RECIPE` */
+import { availableParallelism } from 'node:os';
+import { labelDraws, type Recipe } from '../../contracts/recipe.ts';
+import { openFolder } from '../../learning/images/file-tree.ts';
+import { drawLabels } from '../../learning/images/labels.ts';
+import { planShards } from '../../learning/images/plan.ts';
+import type { ShardPlan } from '../../learning/images/plan-format.ts';
+import { accuracyText, count, percent } from '../../report/summary.ts';
+import { secondsFor, workOf } from '../estimate.ts';
+import { BadInput } from '../problem.ts';
+import { readRecipe, runId } from '../recipe-file.ts';
+import { type Looked, lookAtSome } from '../sample.ts';
+import { isRemote, sourcesOf, sourceText } from '../sources.ts';
+import { roundedTime } from '../stage-rows.ts';
+import { type Context, columns } from '../terminal.ts';
+
+/** Say what the recipe would do, without starting anything. @throws BadInput, or Failure 'InvalidImages' */
+export async function check(context: Context, file: string, options: { json?: boolean; set?: string[] }): Promise<void> {
+  const { terminal } = context;
+  const recipe = await readRecipe(file, context.variables, options.set);
+  const run = runId(recipe);
+  if (isRemote(recipe)) {
+    if (options.json) return terminal.print(JSON.stringify({ run, images: sourcesOf(recipe).map(sourceText) }));
+    return terminal.print(`The recipe is right; its run is ${run}. Images under s3:// are looked at when the run starts`);
+  }
+  const plan = await planShards({ images: recipe.images, seed: recipe.seed, openTree: openFolder });
+  const looked = await lookAtSome(plan, recipe.images.size, openFolder);
+  const facts = factsOf(recipe, run, plan, looked);
+  if (options.json) terminal.print(JSON.stringify(facts));
+  else terminal.print(describe(recipe, facts).join('\n'));
+  const share = looked.unreadable.length / Math.max(1, looked.images);
+  if (share > recipe.images.setAsideLimit) {
+    throw new BadInput(
+      `${accuracyText(share)} of the images cannot be read, which is above images.setAsideLimit (${percent(recipe.images.setAsideLimit)})`,
+    );
+  }
+}
+
+type Facts = ReturnType<typeof factsOf>;
+
+function factsOf(recipe: Recipe, run: string, { header, chunks }: ShardPlan, looked: Looked) {
+  const { classes, pool, test, size } = header;
+  const labelsOf = (role: 'pool' | 'test') =>
+    chunks.filter((chunk) => chunk.role === role).flatMap(({ images }) => images.map(({ label }) => label));
+  const perClass = (labels: number[]) => classes.map((_, c) => labels.reduce((sum, label) => sum + (label === c ? 1 : 0), 0));
+  const [learn, tested] = [labelsOf('pool'), labelsOf('test')];
+  const draws = labelDraws(recipe.labels);
+  const labelled = draws.map(
+    ({ fraction, draw }) => drawLabels(Int32Array.from(learn), classes.length, fraction, draw, recipe.seed).length,
+  );
+  const work = workOf(recipe, pool.images, labelled);
+  const seconds = secondsFor(work.pretrain + work.labels + work.distill, recipe.encoder.width, availableParallelism());
+  const counts = [perClass(learn), perClass(tested)];
+  return {
+    run,
+    classes: classes.map((name, c) => ({ name, learn: counts[0]?.[c] ?? 0, test: counts[1]?.[c] ?? 0 })),
+    pool,
+    test,
+    size,
+    draws: draws.map((draw, i) => ({ ...draw, images: labelled[i] ?? 0 })),
+    looked,
+    estimate: { seconds: Math.round(seconds), cores: availableParallelism() },
+  };
+}
+
+const CLASSES_SHOWN = 40;
+
+function describe(recipe: Recipe, { run, classes, pool, test, size, draws, looked, estimate }: Facts): string[] {
+  const split = recipe.images.test ? sourceText(recipe.images.test) : `${percent(recipe.images.testFraction)} of each class, split off`;
+  const rows = classes.slice(0, CLASSES_SHOWN).map(({ name, learn, test: tested }) => [name, count(learn), count(tested)]);
+  const more = classes.length > CLASSES_SHOWN ? [`… and ${classes.length - CLASSES_SHOWN} more classes`] : [];
+  const perFraction = recipe.labels.fractions
+    .toSorted((a, b) => a - b)
+    .map((fraction) => {
+      const group = draws.filter((draw) => draw.fraction === fraction);
+      return `  ${percent(fraction).padStart(5)}: ${count(group[0]?.images ?? 0)} labelled images${group.length > 1 ? `, ${group.length} draws` : ''}`;
+    });
+  const unreadable = looked.unreadable.slice(0, 10).map(({ image, reason }) => `  ${image}: ${reason}`);
+  return [
+    `The recipe is right; its run is ${run}`,
+    '',
+    `${count(pool.images)} images to learn from, ${count(pool.labelled)} of them labelled; ${count(test.images)} test images (${split}); ${classes.length} classes; kept at ${size} px`,
+    '',
+    ...columns([['class', 'to learn from', 'test'], ...rows], [1, 2]),
+    ...more,
+    '',
+    'Labels used',
+    ...perFraction,
+    '',
+    `Would run: ${pool.shards + test.shards} shards, ${recipe.pretrain.epochs} epochs of pretraining, ${2 * draws.length} trainings on labels (classifier and baseline), ${draws.length} students of ${recipe.distill.epochs} epochs`,
+    `Time: perhaps ${roundedTime(estimate.seconds)} on the ${estimate.cores} cores of this machine (a guess from the size of the network)`,
+    '',
+    looked.unreadable.length === 0
+      ? `All of the ${count(looked.images)} images looked at can be read`
+      : `${count(looked.unreadable.length)} of the ${count(looked.images)} images looked at cannot be read and would be set aside:`,
+    ...unreadable,
+  ];
+}

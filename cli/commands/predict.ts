@@ -1,0 +1,102 @@
+/** `fewlabels predict MODEL IMAGES…` */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { decodeImage, UnreadableImage } from '../../learning/images/decode.ts';
+import { fetchStudent, STUDENT_FILE } from '../outcome.ts';
+import { BadInput, EXIT, Quit } from '../problem.ts';
+import { findRun, resultOf } from '../run-name.ts';
+import { openSession } from '../session.ts';
+import type { Context } from '../terminal.ts';
+
+export type PredictOptions = { json?: boolean; out: string };
+type Prediction = { image: string; class: string; probability: number; probabilities: Record<string, number> };
+type Unread = { image: string; reason: string };
+
+const BATCH = 64;
+const IMAGE_NAME = /\.(jpe?g|png|webp|tiff?|gif|bmp|avif)$/i;
+
+/** One line of CSV per image as soon as it is known; images that cannot be read are told on stderr and make the exit status 1. */
+export async function predict(context: Context, model: string, names: string[], options: PredictOptions): Promise<void> {
+  const { terminal } = context;
+  const files = (await Promise.all(names.map(imagesAt))).flat();
+  if (files.length === 0)
+    throw new BadInput(`Cannot predict as there must be images: ${names.join(', ')} ${names.length === 1 ? 'holds' : 'hold'} none`);
+  quieten(context.variables);
+  const bytes = await studentBytes(context, model, options.out);
+  const { openStudent } = await import('../student.ts');
+  const student = openStudent(bytes, model);
+  const all: Prediction[] = [];
+  const unread: Unread[] = [];
+  if (!options.json) terminal.print('image,class,probability');
+  for (let i = 0; i < files.length; i += BATCH) {
+    const { read, failed } = await decodeAll(files.slice(i, i + BATCH), student.size);
+    for (const { image, reason } of failed) terminal.say(`✖ ${image}: ${reason}`);
+    unread.push(...failed);
+    const rows = read.length > 0 ? await student.predict(read.map(({ pixels }) => pixels)) : [];
+    const found = rows.map((row, r) => answer(read[r]?.image ?? '', student.classes, row));
+    if (options.json) all.push(...found);
+    else for (const entry of found) terminal.print([entry.image, entry.class, entry.probability.toFixed(4)].map(csv).join(','));
+  }
+  if (options.json) terminal.print(JSON.stringify({ model, classes: student.classes, predictions: all, unreadable: unread }));
+  if (unread.length > 0) throw new Quit(EXIT.failed);
+}
+
+/** Before TensorFlow loads. With oneDNN it prints two lines about rounding that no log level silences; for answers it is not needed. */
+function quieten(variables: Context['variables']): void {
+  variables.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  variables.TF_ENABLE_ONEDNN_OPTS ??= '0';
+}
+
+/** A file itself; the images in a folder and below, in order. */
+async function imagesAt(name: string): Promise<string[]> {
+  const info = await stat(name).catch(() => undefined);
+  if (!info) throw new BadInput(`Cannot predict as "${name}" must be an image or a folder: there is no such file`);
+  if (!info.isDirectory()) return [name];
+  const entries = await readdir(name, { recursive: true });
+  return entries
+    .filter((entry) => IMAGE_NAME.test(entry))
+    .sort()
+    .map((entry) => join(name, entry));
+}
+
+/** A file given by name, what an earlier `run` left under `out`, or the run's student in the store. */
+async function studentBytes(context: Context, model: string, out: string): Promise<Buffer> {
+  for (const file of [model, join(model, STUDENT_FILE), resolve(out, model, STUDENT_FILE)]) {
+    if ((await stat(file).catch(() => undefined))?.isFile()) return readFile(file);
+  }
+  const session = await openSession(context, { start: false });
+  const run = await findRun(session, model, context.variables);
+  const bytes = await fetchStudent(await session.artifacts(), await resultOf(session, run));
+  await session.close();
+  return bytes;
+}
+
+async function decodeAll(files: string[], size: number) {
+  const read: { image: string; pixels: Uint8Array }[] = [];
+  const failed: Unread[] = [];
+  const decoded = await Promise.all(
+    files.map(async (image) =>
+      decodeImage(await readFile(image), size).then(
+        (pixels) => ({ image, pixels }),
+        (error: Error) => ({ image, reason: error instanceof UnreadableImage ? error.reason : error.message }),
+      ),
+    ),
+  );
+  for (const entry of decoded) 'pixels' in entry ? read.push(entry) : failed.push(entry);
+  return { read, failed };
+}
+
+function answer(image: string, classes: string[], row: number[]): Prediction {
+  const best = row.indexOf(Math.max(...row));
+  return {
+    image,
+    class: classes[best] ?? '',
+    probability: row[best] ?? 0,
+    probabilities: Object.fromEntries(classes.map((name, c) => [name, row[c] ?? 0])),
+  };
+}
+
+/** A CSV field, quoted where it must be (RFC 4180). */
+function csv(field: string): string {
+  return /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
+}

@@ -1,0 +1,47 @@
+/** `fewlabels run RECIPE` */
+
+import type { Recipe } from '../../contracts/recipe.ts';
+import { openFolder } from '../../learning/images/file-tree.ts';
+import { planShards } from '../../learning/images/plan.ts';
+import { makeFolder } from '../outcome.ts';
+import { EXIT, Quit } from '../problem.ts';
+import { readRecipe, runId } from '../recipe-file.ts';
+import { openSession } from '../session.ts';
+import { isRemote } from '../sources.ts';
+import { start } from '../start.ts';
+import type { Context } from '../terminal.ts';
+import { watchToEnd } from '../watch-to-end.ts';
+
+export type RunOptions = { detach?: boolean; json?: boolean; set?: string[]; out: string };
+
+/** Start the recipe's run, or attach to it, and see it to its end. Nothing starts while the recipe or its images have mistakes. */
+export async function run(context: Context, file: string, options: RunOptions): Promise<void> {
+  const { terminal } = context;
+  const recipe = await readRecipe(file, context.variables, options.set);
+  await checkImages(recipe);
+  if (!options.detach) await makeFolder(options.out);
+  const id = runId(recipe);
+  const interrupted = context.catchInterrupt();
+  const session = await openSession(context, { start: true });
+  await session.artifacts(); // a store that refuses us is told now, not by the first activity
+  const { attached } = await start(session, recipe, id);
+  const link = session.link(id);
+  terminal.say(`${attached ? 'Re-attached to the running' : 'Started'} ${id}${link ? `\n  ${link}` : ''}`);
+  if (options.detach) {
+    terminal.print(options.json ? JSON.stringify({ run: id, state: 'running', ui: link }) : id);
+    await session.close();
+    return;
+  }
+  const ended = await watchToEnd(context, session, { run: id, interrupted, ...options });
+  if (ended === 'interrupted') {
+    if (options.json) terminal.print(JSON.stringify({ run: id, state: 'running', ui: link }));
+    terminal.say(`\nThe run goes on. To watch it again: fewlabels run ${file}   To stop it: fewlabels cancel ${id}`);
+    throw new Quit(EXIT.interrupted);
+  }
+  if (ended === 'failed') throw new Quit(EXIT.failed);
+}
+
+/** The same planning as the run's first stage, so that bad images end the command before anything starts. */
+async function checkImages(recipe: Recipe): Promise<void> {
+  if (!isRemote(recipe)) await planShards({ images: recipe.images, seed: recipe.seed, openTree: openFolder });
+}

@@ -1,0 +1,33 @@
+/** `fewlabels worker KIND` */
+import { QUEUES } from '../../contracts/queues.ts';
+import { findServices } from '../../infra/local/services.ts';
+import { nearest } from '../nearest.ts';
+import { BadInput } from '../problem.ts';
+import type { Context } from '../terminal.ts';
+
+const ENTRIES: Record<string, () => Promise<unknown>> = {
+  pipeline: () => import('../../workers/pipeline.ts'),
+  data: () => import('../../workers/data.ts'),
+  training: () => import('../../workers/training.ts'),
+};
+
+/** Serve a queue until a signal comes: of the servers named in the environment, else of the embedded ones. */
+export async function worker({ environment, variables }: Context, kind: string): Promise<void> {
+  const entry = ENTRIES[kind];
+  if (!entry) {
+    const near = nearest(kind, Object.keys(QUEUES));
+    throw new BadInput(`worker must be ${Object.keys(QUEUES).join(', ')}: got "${kind}"${near ? `, did you mean ${near}?` : ''}`);
+  }
+  const services = await findServices(environment);
+  if (!services)
+    throw new Error('Cannot serve as no servers are up: start them with `fewlabels up`, or name yours in TEMPORAL_ADDRESS and S3_ENDPOINT');
+  const { temporal, s3 } = services;
+  Object.assign(variables, {
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: temporal.namespace,
+    S3_ENDPOINT: s3.endpoint,
+    S3_BUCKET: s3.bucket,
+  });
+  Object.assign(variables, { AWS_ACCESS_KEY_ID: s3.accessKey, AWS_SECRET_ACCESS_KEY: s3.secretKey, AWS_REGION: s3.region });
+  await entry();
+}

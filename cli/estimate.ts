@@ -1,0 +1,38 @@
+/** How much work a recipe is, guessed from the size of its network. Good to a factor of two or three, which is enough to choose. */
+import { type EncoderRecipe, labelDraws, type Recipe } from '../contracts/recipe.ts';
+
+/** Multiply-adds of one image forwards at width 1: CIFAR stem at 32 px, ImageNet stem at 224 px (He et al. 2016, table 1 and section 4.2). */
+const MULTIPLY_ADDS = { small: { 18: 0.56e9, 34: 1.16e9, 50: 1.3e9 }, imagenet: { 18: 1.8e9, 34: 3.6e9, 50: 4.1e9 } } as const;
+const TRAINING = 3; // forwards, and backwards to inputs and to weights
+/**
+ * Multiply-adds a second that one core gets out of a network of width 1; narrow ones less, as their layers are short of work. Set by
+ * two runs on two AVX-512 cores: the demo (3 minutes) and recipes/cifar10-small.yaml (39 minutes, busy).
+ */
+const CORE_RATE = 75e9;
+
+/** Multiply-adds of one image forwards through the encoder. */
+export function forwardCost({ depth, width, stem }: EncoderRecipe, size: number): number {
+  const kind = stem === 'auto' ? (size <= 64 ? 'small' : 'imagenet') : stem;
+  return MULTIPLY_ADDS[kind][depth] * width ** 2 * (size / (kind === 'small' ? 32 : 224)) ** 2;
+}
+
+/** Work of a recipe in multiply-adds. @param labelled  labelled images of each label draw, in the order of `labelDraws` */
+export function workOf(recipe: Recipe, pool: number, labelled: number[]): { pretrain: number; labels: number; distill: number } {
+  const { encoder, pretrain, finetune, distill, images } = recipe;
+  const teacher = forwardCost(encoder, images.size);
+  const student = forwardCost(
+    { ...encoder, depth: distill.student.depth ?? encoder.depth, width: distill.student.width ?? encoder.width },
+    images.size,
+  );
+  const passes = (count: number) => Math.max(finetune.epochs * count, finetune.atLeastSteps * Math.min(finetune.batch, count));
+  return {
+    pretrain: pretrain.epochs * pool * 2 * TRAINING * teacher,
+    labels: labelled.reduce((sum, count) => sum + 2 * passes(count) * TRAINING * teacher, 0),
+    distill: labelDraws(recipe.labels).length * distill.epochs * pool * (TRAINING * student + teacher),
+  };
+}
+
+/** Seconds that work takes on so many cores of an ordinary processor. */
+export function secondsFor(work: number, width: number, cores: number): number {
+  return work / (CORE_RATE * cores * Math.min(1, Math.max(0.2, width)));
+}

@@ -1,0 +1,81 @@
+/** Watch a run to its end. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Display } from './display.ts';
+import type { Session } from './session.ts';
+import { stageRows } from './stage-rows.ts';
+import { idleQueues, lookAt, type Retry, type RunState } from './watch.ts';
+
+const LOOK_EVERY_MS = 1_000;
+const WORKERS_EVERY_MS = 10_000;
+const RECONNECT_AFTER_MS = 10_000;
+
+export type Following = {
+  display: Display;
+  interrupted: AbortSignal;
+  /** A fresh session when the old one's server is gone: embedded servers may come back at another port. */
+  reconnect(): Promise<Session>;
+};
+
+/**
+ * Watch until the run is closed. A server that goes away is waited for.
+ * @returns how it stood last, and the session in use then; undefined when the person pressed Ctrl-C
+ */
+export async function follow(
+  first: Session,
+  run: string,
+  { display, interrupted, reconnect }: Following,
+): Promise<{ state: RunState; session: Session } | undefined> {
+  let session = first;
+  let lostAt: number | undefined;
+  const told = new Set<string>();
+  let workersAt = 0;
+  let idle: string[] = [];
+  while (!interrupted.aborted) {
+    try {
+      const state = await lookAt(session, run);
+      if (lostAt !== undefined) display.say('… the Temporal server answers again');
+      lostAt = undefined;
+      show(state, display, told);
+      if (state.status !== 'RUNNING') return { state, session };
+      if (Date.now() - workersAt > WORKERS_EVERY_MS) {
+        workersAt = Date.now();
+        idle = await tellIdle(session, display, told, idle);
+      }
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) throw error;
+      if (lostAt === undefined) display.say('… the Temporal server does not answer; the run is safe, waiting for it to come back');
+      lostAt ??= Date.now();
+      if (Date.now() - lostAt > RECONNECT_AFTER_MS) session = await again(session, reconnect);
+    }
+    await sleep(LOOK_EVERY_MS, undefined, { signal: interrupted }).catch(() => undefined);
+  }
+  return undefined;
+}
+
+function show({ progress, beats, retries }: RunState, display: Display, told: Set<string>): void {
+  if (progress) display.update(stageRows(progress, beats));
+  for (const { activity, attempt, reason } of retries as Retry[]) {
+    const line = `↻ ${activity}: attempt ${attempt}, as ${reason}`;
+    if (!told.has(line)) display.say(line);
+    told.add(line);
+  }
+}
+
+/** A queue that nobody served the last time either: a worker that is just starting is no news. */
+async function tellIdle(session: Session, display: Display, told: Set<string>, before: string[]): Promise<string[]> {
+  const idle = await idleQueues(session);
+  for (const queue of idle.filter((name) => before.includes(name))) {
+    const line = `… nobody serves ${queue}: start a worker with \`fewlabels worker ${queue.replace('fewlabels-', '')}\``;
+    if (!told.has(line)) display.say(line);
+    told.add(line);
+  }
+  return idle;
+}
+
+/** The old session stays in use while there is no new one. */
+async function again(session: Session, reconnect: () => Promise<Session>): Promise<Session> {
+  const fresh = await reconnect().catch(() => undefined);
+  if (fresh) await session.close().catch(() => undefined);
+  return fresh ?? session;
+}

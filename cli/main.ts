@@ -1,0 +1,162 @@
+/** The command line, all of it on one page. Each command's work is in `commands/`, loaded when it is called. */
+import { readFile } from 'node:fs/promises';
+import { Command, CommanderError, Option } from 'commander';
+import { readEnvironment } from '../contracts/environment.ts';
+import { BadInput, EXIT, exitStatus, explain, failureJson, Quit } from './problem.ts';
+import { type Context, openTerminal, type Terminal } from './terminal.ts';
+
+const collect = (value: string, before: string[]) => [...before, value];
+
+/**
+ * Run one command and end the process: 0 done, 1 failed, 2 bad input or usage, 130 interrupted.
+ * @param args  what follows `fewlabels`
+ */
+export async function main(args: string[]): Promise<never> {
+  const terminal = openTerminal(process.env.TERM);
+  let hasPrinted = false;
+  const counted: Terminal = {
+    ...terminal,
+    print(text) {
+      hasPrinted = true;
+      terminal.print(text);
+    },
+  };
+  let status: number = EXIT.done;
+  try {
+    await commandLine(() => contextOf(counted), await version()).parseAsync(args, { from: 'user' });
+  } catch (error) {
+    status = error instanceof CommanderError ? (error.exitCode === 0 ? EXIT.done : EXIT.badInput) : exitStatus(error);
+    if (!(error instanceof CommanderError) && !(error instanceof Quit)) for (const line of explain(error)) terminal.say(`✖ ${line}`);
+    if (status !== EXIT.done && args.includes('--json') && !hasPrinted) terminal.print(failureJson(error)); // a program waits for it
+  }
+  await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve)))); // pipes are slow
+  process.exit(status);
+}
+
+/** The program with all its commands; `context` is asked for when one of them runs. */
+export function commandLine(context: () => Context, versionText: string): Command {
+  const program = new Command('fewlabels')
+    .description('Learn a classifier from many images and few labels.')
+    .version(versionText)
+    .exitOverride()
+    .showHelpAfterError('(fewlabels --help shows how)')
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '✖ ')) });
+
+  const json = () => new Option('--json', 'print one JSON object on stdout and nothing else there');
+  const out = (what = 'where results are written') => new Option('--out <folder>', what).default('runs');
+  const set = () =>
+    new Option('--set <key=value>', 'change a key of the recipe, e.g. --set pretrain.epochs=5 (repeatable)')
+      .argParser(collect)
+      .default([], 'none');
+  const recipe = ['<recipe>', 'a YAML file; `fewlabels init FOLDER` writes one'] as const;
+  const run = ['<run>', 'its id, the name of its recipe (the newest run), or the recipe file'] as const;
+
+  program
+    .command('run')
+    .description('run a recipe, or re-attach to its run; the same recipe again re-uses what is done')
+    .argument(...recipe)
+    .option('--detach', 'start it and return')
+    .addOption(json())
+    .addOption(set())
+    .addOption(out())
+    .action(async (file, options) => (await import('./commands/run.ts')).run(context(), file, options));
+  program
+    .command('demo')
+    .description('run the demo recipe, which draws its own images')
+    .addOption(out())
+    .action(async (options) => (await import('./commands/demo.ts')).demo(context(), options));
+  program
+    .command('check')
+    .description('look at a recipe and its images; starts nothing')
+    .argument(...recipe)
+    .addOption(json())
+    .addOption(set())
+    .action(async (file, options) => (await import('./commands/check.ts')).check(context(), file, options));
+  program
+    .command('init')
+    .description('write a recipe for a folder of images')
+    .argument('<folder>', 'one sub-folder per class, or images and a CSV of labels')
+    .option('--output <file>', 'the recipe to write (default: NAME.yaml here)')
+    .action(async (folder, options) => (await import('./commands/init.ts')).init(context(), folder, options));
+  program
+    .command('list')
+    .description('runs, newest first')
+    .addOption(json())
+    .option('--limit <count>', 'how many', '20')
+    .action(async (options) => (await import('./commands/list.ts')).list(context(), options));
+  program
+    .command('status')
+    .description('how a run stands; without RUN: the servers and what is running')
+    .argument('[run]', run[1])
+    .addOption(json())
+    .action(async (name, options) => (await import('./commands/status.ts')).status(context(), name, options));
+  program
+    .command('cancel')
+    .description('stop a run; what is done is kept')
+    .argument(...run)
+    .action(async (name) => (await import('./commands/cancel.ts')).cancel(context(), name));
+  program
+    .command('report')
+    .description('fetch the report of a finished run and print its path')
+    .argument(...run)
+    .addOption(out())
+    .action(async (name, options) => (await import('./commands/report.ts')).report(context(), name, options));
+  program
+    .command('predict')
+    .description('class and probability of images, with a student')
+    .argument('<model>', 'a run, or a student.safetensors file')
+    .argument('<images...>', 'files or folders')
+    .addOption(json())
+    .addOption(out('where students of finished runs lie'))
+    .action(async (model, images, options) => (await import('./commands/predict.ts')).predict(context(), model, images, options));
+  program
+    .command('doctor')
+    .description('look at everything a run needs')
+    .addOption(json())
+    .action(async (options) => (await import('./commands/doctor.ts')).doctor(context(), options));
+  program
+    .command('up')
+    .description('start the embedded servers and workers')
+    .action(async () => (await import('./commands/up.ts')).up(context()));
+  program
+    .command('down')
+    .description('stop them; runs go on when they are up again')
+    .action(async () => (await import('./commands/up.ts')).down(context()));
+  program
+    .command('worker')
+    .description('serve one queue in this process')
+    .argument('<kind>', 'pipeline, data or training')
+    .action(async (kind) => (await import('./commands/worker.ts')).worker(context(), kind));
+  return program;
+}
+
+function contextOf(terminal: Terminal): Context {
+  return { terminal, variables: process.env, environment: environmentOf(process.env), catchInterrupt };
+}
+
+function environmentOf(variables: Record<string, string | undefined>) {
+  try {
+    return readEnvironment(variables);
+  } catch (error) {
+    throw new BadInput((error as Error).message);
+  }
+}
+
+const SAME_PRESS_MS = 500; // npm hands on a Ctrl-C that the terminal sent us already
+
+function catchInterrupt(): AbortSignal {
+  const controller = new AbortController();
+  let first = 0;
+  const onSignal = () => {
+    if (first > 0 && Date.now() - first > SAME_PRESS_MS) process.exit(EXIT.interrupted);
+    first ||= Date.now();
+    controller.abort();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  return controller.signal;
+}
+
+async function version(): Promise<string> {
+  const text = await readFile(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,110 @@
+/** A finished run on this disk: `<out>/<run>/report.html`, `result.json`, `student.safetensors`. */
+import { constants } from 'node:fs';
+import { access, rename, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Manifest, StageName } from '../contracts/artifacts.ts';
+import type { RunResult } from '../contracts/scores.ts';
+import { makeFolders } from '../infra/local/folders.ts';
+import { decodeSafetensors, encodeSafetensors } from '../learning/safetensors.ts';
+import { fractionsOf, MODELS, percent, spreadText, summarise } from '../report/summary.ts';
+import type { Artifacts } from '../store/artifacts.ts';
+import { BadInput } from './problem.ts';
+import type { Session } from './session.ts';
+import { columns } from './terminal.ts';
+
+export const REPORT_FILE = 'report.html';
+export const STUDENT_FILE = 'student.safetensors';
+const MODEL_OBJECT = 'model.safetensors';
+
+/** What `run --json` prints. `report` is a path on this machine. */
+export type RunJson = Pick<RunResult, 'run' | 'scores' | 'setAside'> & { state: 'done'; seconds: number; report: string; ui?: string };
+
+/** Fetch report and student, write them with the result. @throws Failure, or Error when the folder cannot be written */
+export async function keep(session: Session, result: RunResult, seconds: number, out: string): Promise<RunJson> {
+  const folder = resolve(out, result.run);
+  const report = join(folder, REPORT_FILE);
+  const summary: RunJson = {
+    run: result.run,
+    state: 'done',
+    seconds,
+    scores: result.scores,
+    setAside: result.setAside,
+    report,
+    ui: session.link(result.run),
+  };
+  await makeFolder(folder);
+  await keepReport(session, result, folder);
+  await writeWhole(join(folder, STUDENT_FILE), await fetchStudent(await session.artifacts(), result));
+  await writeWhole(join(folder, 'result.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  return summary;
+}
+
+/** @returns path of the report */
+export async function keepReport(session: Session, { report }: RunResult, folder: string): Promise<string> {
+  const artifacts = await session.artifacts();
+  const file = join(folder, REPORT_FILE);
+  await makeFolder(folder);
+  await writeWhole(file, await readObject(artifacts, await found(artifacts, 'report', report.key), REPORT_FILE));
+  return file;
+}
+
+/** The student with what one must know to use it (architecture, class names) in its metadata, as bytes of a safetensors file. */
+export async function fetchStudent(artifacts: Artifacts, { run, student, report }: RunResult): Promise<Buffer> {
+  const manifest = await found(artifacts, 'student', student.key);
+  const { tensors, metadata } = decodeSafetensors(await readObject(artifacts, manifest, MODEL_OBJECT));
+  const { classes } = (await found(artifacts, 'report', report.key)).facts;
+  const added = {
+    run,
+    architecture: JSON.stringify(manifest.facts.architecture),
+    ...(classes ? { classes: JSON.stringify(classes) } : {}),
+  };
+  return Buffer.from(encodeSafetensors(tensors, { ...metadata, ...added }));
+}
+
+async function found(artifacts: Artifacts, stage: StageName, key: string): Promise<Manifest> {
+  const manifest = await artifacts.find(stage, key);
+  if (!manifest)
+    throw new Error(`Cannot fetch the ${stage} as it must be in the store: ${key} is gone; run the recipe again to make it anew`);
+  return manifest;
+}
+
+async function readObject(artifacts: Artifacts, manifest: Manifest, name: string): Promise<Buffer> {
+  const object = manifest.objects.find((entry) => entry.name === name);
+  if (!object)
+    throw new Error(
+      `Cannot fetch "${name}" as the ${manifest.stage} must hold it: it has ${manifest.objects.map((entry) => entry.name).join(', ')}`,
+    );
+  return artifacts.read(object);
+}
+
+/** @throws BadInput when results cannot be written there; better told before the run than after it */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await makeFolders(resolve(folder));
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    throw new BadInput(
+      `Cannot write results as "${folder}" must be a writable folder: ${(error as Error).message}; name another with --out`,
+    );
+  }
+}
+
+/** Complete or not at all. */
+async function writeWhole(file: string, body: string | Uint8Array): Promise<void> {
+  const partial = `${file}.${process.pid}.partial`;
+  await writeFile(partial, body);
+  await rename(partial, file);
+}
+
+/** The table on stdout: models by fraction, mean ± standard deviation over draws. */
+export function scoreTable(scores: RunResult['scores']): string[] {
+  const summaries = summarise(scores);
+  const rows = fractionsOf(scores).map((fraction) => {
+    const group = summaries.filter((summary) => summary.fraction === fraction);
+    const cells = MODELS.map((model) => group.find((entry) => entry.model === model)).map((summary) =>
+      summary ? spreadText(summary) : '–',
+    );
+    return [percent(fraction), String(group[0]?.images ?? 0), String(Math.max(...group.map(({ draws }) => draws))), ...cells];
+  });
+  return columns([['labels', 'images', 'draws', ...MODELS], ...rows], [0, 1, 2, 3, 4, 5]);
+}

@@ -1,0 +1,78 @@
+/** A student from its file, ready to answer. */
+import { z } from 'zod';
+import type { Architecture } from '../contracts/trainer.ts';
+import { networkOf } from '../learning/networks/network.ts';
+import { decodeSafetensors } from '../learning/safetensors.ts';
+import { tf } from '../learning/tensorflow.ts';
+
+const Metadata = z.object({
+  encoder: z.object({
+    depth: z.union([z.literal(18), z.literal(34), z.literal(50)]),
+    width: z.number(),
+    stem: z.enum(['small', 'imagenet']),
+  }),
+  headLayers: z.int(),
+  projection: z.int(),
+  classes: z.int(),
+  size: z.int(),
+});
+
+export type Student = {
+  classes: string[];
+  /** Side of the images it wants, pixels. */
+  size: number;
+  /** @param pixels  RGB bytes of B images, each [size, size, 3]. @returns probabilities [B][classes] */
+  predict(pixels: Uint8Array[]): Promise<number[][]>;
+};
+
+/** @throws Error when the file is no student of ours */
+export function openStudent(bytes: Buffer, name: string): Student {
+  const { tensors, metadata } = decodeSafetensors(bytes);
+  const parsed = Metadata.safeParse(jsonOf(metadata.architecture));
+  if (!parsed.success)
+    throw new Error(`Cannot use "${name}" as it must be a student written by fewlabels: its metadata name no architecture`);
+  const architecture: Architecture = parsed.data;
+  const network = networkOf(architecture);
+  const missing = network.parameters.filter((parameter) => !tensors[parameter.name]).map((parameter) => parameter.name);
+  if (missing.length > 0)
+    throw new Error(
+      `Cannot use "${name}" as it must hold every weight of its network: ${missing.length} are missing, such as ${missing[0]}`,
+    );
+  const values = Object.fromEntries(
+    Object.entries(tensors).map(([key, { data, shape, dtype }]) => [
+      key,
+      tf.tensor(data, shape, dtype === 'float32' ? 'float32' : 'int32'),
+    ]),
+  );
+  const { size, classes } = architecture;
+  return { classes: classNames(metadata.classes, classes), size, predict };
+
+  async function predict(pixels: Uint8Array[]): Promise<number[][]> {
+    const floats = new Float32Array(pixels.length * size * size * 3);
+    for (const [i, image] of pixels.entries())
+      floats.set(
+        Float32Array.from(image, (byte) => byte / 255),
+        i * size * size * 3,
+      );
+    const probabilities = tf.tidy(() => {
+      const { output } = network.apply(values, tf.tensor(floats, [pixels.length, size, size, 3]), { training: false });
+      return tf.softmax(output);
+    });
+    const flat = await probabilities.data();
+    probabilities.dispose();
+    return pixels.map((_, i) => Array.from(flat.slice(i * classes, (i + 1) * classes)));
+  }
+}
+
+function classNames(text: string | undefined, count: number): string[] {
+  const parsed = z.array(z.string()).length(count).safeParse(jsonOf(text));
+  return parsed.success ? parsed.data : Array.from({ length: count }, (_, i) => `class ${i}`);
+}
+
+function jsonOf(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? 'null');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,80 @@
+/** What lies in a folder of images: where training, test and unlabelled images are, how many, how large. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import sharp from 'sharp';
+import { openFolder } from '../learning/images/file-tree.ts';
+import type { Listing } from '../learning/images/listing.ts';
+import { listSource } from '../learning/images/sources.ts';
+import { BadInput } from './problem.ts';
+
+export type Survey = {
+  /** Absolute paths. */
+  train: string;
+  csv?: string;
+  test?: string;
+  unlabelled?: string;
+  classes: string[];
+  labelled: number;
+  /** Images of the smallest class. */
+  smallest: number;
+  /** Median of the shorter side of some images, pixels; undefined for arrays. */
+  side?: number;
+};
+
+const NAMES = {
+  train: /^(train|training)$/i,
+  test: /^(test|testing|val|valid|validation)$/i,
+  unlabelled: /^(unlabelled|unlabeled|unsup|unsorted)$/i,
+};
+const LOOKED_AT = 40;
+
+/**
+ * Look at names, labels and the headers of some images.
+ * @throws BadInput when no labelled images are found
+ */
+export async function survey(folder: string): Promise<Survey> {
+  const root = resolve(folder);
+  const entries = await readdir(root, { withFileTypes: true });
+  const named = (pattern: RegExp) =>
+    entries.find((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && pattern.test(entry.name))?.name;
+  const at = (name: string | undefined) => (name === undefined ? undefined : join(root, name));
+  const archive = entries.find(({ name }) => /\.npz$/i.test(name))?.name;
+  const train = at(named(NAMES.train)) ?? (archive ? join(root, archive) : root);
+  const inTrain = train === root ? entries : archive && train.endsWith(archive) ? [] : await readdir(train, { withFileTypes: true });
+  const csvName = inTrain.some((entry) => entry.isDirectory()) ? undefined : inTrain.find(({ name }) => /\.csv$/i.test(name))?.name;
+  const csv = csvName ? join(train, csvName) : undefined;
+  const listing = await listSource(csv ? { folder: train, labels: csv } : train, 'train', { openTree: openFolder, seed: 1 });
+  const counts = listing.classes.map((_, c) => listing.images.filter(({ label }) => label === c).length);
+  if (listing.classes.length < 2)
+    throw new BadInput(
+      `Cannot write a recipe as labelled images of two classes or more are needed: "${train}" has ${listing.images.length} images of ${listing.classes.length || 'no'} ${listing.classes.length === 1 ? 'class' : 'classes'}. Put each class in a folder of its own, or add a CSV with the columns file,label`,
+    );
+  return {
+    train,
+    csv,
+    test: train === root ? undefined : (at(named(NAMES.test)) ?? (archive ? train : undefined)),
+    unlabelled: train === root ? undefined : at(named(NAMES.unlabelled)),
+    classes: listing.classes,
+    labelled: counts.reduce((sum, count) => sum + count, 0),
+    smallest: Math.min(...counts),
+    side: await medianSide(listing),
+  };
+}
+
+async function medianSide({ access, images }: Listing): Promise<number | undefined> {
+  if (access.kind === 'cifar10') return 32;
+  if (access.kind === 'npz') return access.array.shape[1];
+  if (access.kind !== 'files') return undefined;
+  const stride = Math.max(1, Math.floor(images.length / LOOKED_AT));
+  const chosen = images.filter((_, i) => i % stride === 0).slice(0, LOOKED_AT);
+  const sides = await Promise.all(
+    chosen
+      .map(async ({ at }) => {
+        const { width, height } = await sharp(await readFile(join(access.root, at))).metadata();
+        return [Math.min(width, height)];
+      })
+      .map((side) => side.catch(() => [] as number[])),
+  );
+  const sorted = sides.flat().sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}

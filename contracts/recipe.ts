@@ -1,0 +1,210 @@
+/**
+ * The recipe: the one page a person writes. Sections stand in pipeline order, every key but `name` and `images` has a default,
+ * and the unit is in the name or beside the field. Numbers without a source of their own are SimCLR's small-batch advice
+ * (google-research/simclr#166) or the CIFAR-10 settings of its README.
+ */
+import { z } from 'zod';
+
+const Fraction = z.number().gt(0).lte(1);
+const Epochs = z.int().min(1).max(100_000);
+const LearningRate = z.strictObject({
+  base: z.number().positive().max(1_000),
+  scaling: z.enum(['sqrt', 'linear', 'none']).default('sqrt').describe('peak = base·√batch, base·batch/256, or base as it is'),
+});
+
+/**
+ * Where images come from. A plain string is a folder (one sub-folder per class, or flat), an `.npz` file, a folder of CIFAR-10
+ * binary batches, or any of these under `s3://bucket/prefix`.
+ */
+const Source = z.union([
+  z.string().min(1),
+  z.strictObject({
+    folder: z.string().min(1),
+    labels: z.string().min(1).optional().describe('CSV with the columns file,label; for a flat folder'),
+  }),
+  z.strictObject({
+    generated: z.literal('shapes').describe('textured shapes drawn on the spot: for the demo and for tests'),
+    perClass: z.int().min(1).max(1_000_000),
+    labelled: z.boolean().default(true),
+  }),
+]);
+
+const Images = z.strictObject({
+  train: Source,
+  test: Source.optional().describe('without it, testFraction of the labelled images is split off'),
+  unlabelled: z.array(Source).default([]),
+  size: z.int().min(8).max(1024).default(32).describe('side of the stored square images, pixels'),
+  testFraction: z.number().gt(0).lt(1).default(0.2),
+  setAsideLimit: z.number().min(0).max(1).default(0.05).describe('share of unreadable images above which the run fails'),
+});
+
+const Labels = z.strictObject({
+  fractions: z.array(Fraction).min(1).default([0.05, 0.1, 1]),
+  draws: z
+    .union([z.int().min(1).max(100), z.array(z.int().min(1).max(100)).min(1)])
+    .default(1)
+    .describe('label draws at each fraction, or one number for each fraction; a fraction of 1 has one draw only'),
+});
+
+const Depth = z.union([z.literal(18), z.literal(34), z.literal(50)]);
+const Width = z.number().min(0.0625).max(4);
+const Encoder = z.strictObject({
+  depth: Depth.default(18),
+  width: Width.default(0.5).describe('multiplies the channels of every layer'),
+  stem: z.enum(['auto', 'small', 'imagenet']).default('auto').describe('auto: small (3×3, no pooling) up to 64 px'),
+});
+
+const Views = z.strictObject({
+  jitter: z.number().min(0).max(2).default(0.5).describe('colour jitter strength s; 1.0 for ImageNet, 0.5 for CIFAR-10'),
+  minArea: Fraction.default(0.08).describe('smallest crop, as a share of the image'),
+  blur: z
+    .union([z.literal('auto'), z.boolean()])
+    .default('auto')
+    .describe('auto: above 32 px'),
+  where: z.enum(['auto', 'workers']).default('auto').describe('who renders the pretraining views'),
+});
+
+const Optimizer = z.enum(['lars', 'momentum']);
+
+const Pretrain = z.strictObject({
+  epochs: Epochs.default(20),
+  batch: z.int().min(2).max(65_536).default(64).describe('N images a step; the loss sees 2N views'),
+  temperature: z.number().positive().max(10).default(0.2),
+  headLayers: z.union([z.literal(2), z.literal(3)]).default(3),
+  projection: z.int().min(2).max(4096).default(64).describe('width of the projection'),
+  optimizer: Optimizer.default('lars'),
+  learningRate: LearningRate.default({ base: 0.2, scaling: 'sqrt' }),
+  weightDecay: z.number().min(0).max(1).default(1e-4),
+  warmupEpochs: z.number().min(0).default(1),
+  segmentEpochs: z
+    .union([z.literal('auto'), Epochs])
+    .default('auto')
+    .describe('K, the epochs of one segment; auto: as many as pass 20,000 images'),
+});
+
+const Finetune = z.strictObject({
+  fromHeadLayer: z.int().min(0).max(2).default(1).describe('head layers kept: 1 for few labels (SimCLRv2), 0 drops the head'),
+  epochs: Epochs.default(30),
+  atLeastSteps: z.int().min(0).max(1_000_000).default(200).describe('so that fifty images get a training worth the name'),
+  batch: z.int().min(2).max(65_536).default(64),
+  optimizer: Optimizer.default('momentum'),
+  learningRate: LearningRate.default({ base: 0.05, scaling: 'linear' }),
+  headLearningRateFactor: z.number().min(1).max(1_000).default(1).describe('the new classification layer learns this much faster'),
+  weightDecay: z.number().min(0).max(1).default(0),
+  baseline: z
+    .strictObject({
+      learningRate: LearningRate.default({ base: 0.1, scaling: 'linear' }),
+      weightDecay: z.number().min(0).max(1).default(5e-4),
+    })
+    .prefault({})
+    .describe('the same network and labels from nothing: same budget, its own rate'),
+});
+
+const Distill = z.strictObject({
+  student: z
+    .strictObject({
+      depth: Depth.optional(),
+      width: Width.optional(),
+      start: z
+        .enum(['auto', 'representation', 'nothing'])
+        .default('auto')
+        .describe('auto: from the representation when the size is the same'),
+    })
+    .prefault({})
+    .describe('default: the teacher’s size'),
+  epochs: Epochs.default(20),
+  batch: z.int().min(2).max(65_536).default(64),
+  temperature: z.number().positive().max(100).default(1),
+  labelled: z.number().min(0).max(1).default(0).describe('weight of the labelled term'),
+  optimizer: Optimizer.default('momentum'),
+  learningRate: LearningRate.default({ base: 0.1, scaling: 'linear' }),
+  weightDecay: z.number().min(0).max(1).default(1e-4),
+  warmupEpochs: z.number().min(0).default(1),
+});
+
+const Compute = z.strictObject({
+  threads: z
+    .union([z.literal('auto'), z.int().min(1).max(1024)])
+    .default('auto')
+    .describe('threads of a trainer; part of what decides the bits'),
+  checkpointSeconds: z.number().positive().max(86_400).default(60).describe('work repeated after a failure, at most'),
+});
+
+/** Whether a student has the size of its teacher, so that it can start from the same representation. */
+export function isTeachersSize(encoder: z.infer<typeof Encoder>, student: { depth?: number; width?: number }): boolean {
+  return (student.depth ?? encoder.depth) === encoder.depth && (student.width ?? encoder.width) === encoder.width;
+}
+
+/** A recipe with every default filled in. Unknown keys are mistakes. */
+export const Recipe = z
+  .strictObject({
+    name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and hyphens, at most 63'),
+    images: Images,
+    labels: Labels.prefault({}),
+    encoder: Encoder.prefault({}),
+    views: Views.prefault({}),
+    pretrain: Pretrain.prefault({}),
+    finetune: Finetune.prefault({}),
+    distill: Distill.prefault({}),
+    seed: z
+      .int()
+      .min(0)
+      .max(2 ** 32 - 1)
+      .default(1),
+    compute: Compute.prefault({}),
+  })
+  // `between` names the keys a rule compares: the command line looks at it even while other keys are wrong
+  .superRefine((recipe, context) => {
+    const { fractions, draws } = recipe.labels;
+    if (Array.isArray(draws) && draws.length !== fractions.length) {
+      context.addIssue({
+        code: 'custom',
+        path: ['labels', 'draws'],
+        message: `must have one number for each of the ${fractions.length} fractions, got ${draws.length}`,
+        params: { between: ['labels.fractions', 'labels.draws'] },
+      });
+    }
+    if (new Set(fractions).size !== fractions.length) {
+      context.addIssue({
+        code: 'custom',
+        path: ['labels', 'fractions'],
+        message: 'must not repeat a fraction',
+        params: { between: ['labels.fractions'] },
+      });
+    }
+    if (recipe.finetune.fromHeadLayer >= recipe.pretrain.headLayers) {
+      context.addIssue({
+        code: 'custom',
+        path: ['finetune', 'fromHeadLayer'],
+        message: `must be below pretrain.headLayers (${recipe.pretrain.headLayers}), got ${recipe.finetune.fromHeadLayer}`,
+        params: { between: ['pretrain.headLayers', 'finetune.fromHeadLayer'] },
+      });
+    }
+    const { student } = recipe.distill;
+    if (student.start === 'representation' && !isTeachersSize(recipe.encoder, student)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['distill', 'student', 'start'],
+        message: 'must be auto or nothing for a student whose size is not the encoder’s, got representation',
+        params: { between: ['encoder', 'distill.student'] },
+      });
+    }
+  });
+
+export type Recipe = z.infer<typeof Recipe>;
+export type RecipeInput = z.input<typeof Recipe>;
+export type ImageSource = z.infer<typeof Source>;
+export type EncoderRecipe = Recipe['encoder'];
+export type ViewsRecipe = Recipe['views'];
+export type LearningRate = z.infer<typeof LearningRate>;
+
+/** One label draw: which share of the labels, and which of the seeded draws of it. */
+export type LabelDraw = { fraction: number; draw: number };
+
+/** Every (fraction, draw) of a recipe, smallest fraction first. A fraction of 1 has no choice, hence one draw. */
+export function labelDraws({ fractions, draws }: Recipe['labels']): LabelDraw[] {
+  return fractions
+    .map((fraction, i) => ({ fraction, count: fraction === 1 ? 1 : Array.isArray(draws) ? (draws[i] ?? 1) : draws }))
+    .sort((a, b) => a.fraction - b.fraction)
+    .flatMap(({ fraction, count }) => Array.from({ length: count }, (_, draw) => ({ fraction, draw })));
+}

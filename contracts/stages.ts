@@ -1,0 +1,111 @@
+/**
+ * Input and result of every activity, in pipeline order. One object in, one object out; fields are only ever added, as optional,
+ * so that recorded runs replay.
+ */
+import type { ClassifierRef, ImagesRef, LabelsRef, ReportRef, RepresentationRef, SetAside, ShardSetRef, StudentRef } from './artifacts.ts';
+import type { EncoderRecipe, LabelDraw, Recipe } from './recipe.ts';
+import type { Score } from './scores.ts';
+
+/** List the images, assign them to roles and shards. The plan is an object in the bucket; only its name travels. */
+export type SurveyInput = { images: Recipe['images']; seed: number };
+/** `images` when shards of exactly these files exist already. */
+export type SurveyResult = { images?: ImagesRef; plan: string; shards: number };
+export type ShardInput = { plan: string; shard: number };
+export type ShardResult = { images: number; setAside: number };
+export type SealInput = { plan: string };
+export type SealResult = ImagesRef;
+
+/** Epochs [from, to) of a training. */
+export type Segment = { from: number; to: number };
+
+/** Where a chain of segments stands: epochs already committed, and the finished artifact once there is one. */
+export type ChainState<R> = { epochsDone: number; result?: R; loss?: number };
+
+export type PretrainRecipe = {
+  encoder: EncoderRecipe;
+  views: Recipe['views'];
+  pretrain: Recipe['pretrain'];
+  seed: number;
+  compute: Recipe['compute'];
+};
+export type AugmentInput = { pool: ShardSetRef; size: number; views: Recipe['views']; seed: number; shard: number; segment: Segment };
+export type AugmentResult = { views: number };
+export type DeleteViewsInput = { pool: ShardSetRef; size: number; views: Recipe['views']; seed: number; segment: Segment };
+export type PretrainInput = PretrainRecipe & { images: ImagesRef; segment: Segment };
+export type PretrainResult = ChainState<RepresentationRef>;
+
+export type DrawLabelsInput = { images: ImagesRef; draw: LabelDraw; seed: number };
+export type DrawLabelsResult = LabelsRef;
+
+/** Without `representation` this is the baseline: the same network and labels, trained from nothing. */
+export type FinetuneInput = {
+  images: ImagesRef;
+  labels: LabelsRef;
+  representation?: RepresentationRef;
+  encoder: EncoderRecipe;
+  pretrain: Pick<Recipe['pretrain'], 'headLayers' | 'projection'>;
+  finetune: Recipe['finetune'];
+  seed: number;
+  compute: Recipe['compute'];
+};
+export type FinetuneResult = ClassifierRef;
+
+export type DistillInput = {
+  images: ImagesRef;
+  labels: LabelsRef;
+  teacher: ClassifierRef;
+  /** What the student starts from, when it has the same size. */
+  representation: RepresentationRef;
+  encoder: EncoderRecipe;
+  distill: Recipe['distill'];
+  seed: number;
+  compute: Recipe['compute'];
+  segment: Segment;
+};
+export type DistillResult = ChainState<StudentRef>;
+
+export type EvaluateInput = {
+  images: ImagesRef;
+  draw: LabelDraw;
+  labels: LabelsRef;
+  baseline: ClassifierRef;
+  classifier: ClassifierRef;
+  student: StudentRef;
+  compute: Recipe['compute'];
+};
+export type EvaluateResult = { key: string; digest: string; scores: Score[] };
+
+export type WriteReportInput = {
+  run: string;
+  recipe: Recipe;
+  images: ImagesRef;
+  representation: RepresentationRef;
+  models: { draw: LabelDraw; baseline: ClassifierRef; classifier: ClassifierRef; student: StudentRef; evaluation: EvaluateResult }[];
+  setAside: SetAside;
+};
+export type WriteReportResult = ReportRef;
+
+/** Served by pipeline workers. */
+export type PipelineActivities = {
+  survey(input: SurveyInput): Promise<SurveyResult>;
+  seal(input: SealInput): Promise<SealResult>;
+  deleteViews(input: DeleteViewsInput): Promise<void>;
+  /** Where pretraining of this recipe stands, without starting any. */
+  findRepresentation(input: PretrainRecipe & { images: ImagesRef }): Promise<PretrainResult>;
+  drawLabels(input: DrawLabelsInput): Promise<DrawLabelsResult>;
+  writeReport(input: WriteReportInput): Promise<WriteReportResult>;
+};
+
+/** Served by data workers. */
+export type DataActivities = {
+  shard(input: ShardInput): Promise<ShardResult>;
+  augment(input: AugmentInput): Promise<AugmentResult>;
+};
+
+/** Served by training workers. */
+export type TrainingActivities = {
+  pretrain(input: PretrainInput): Promise<PretrainResult>;
+  finetune(input: FinetuneInput): Promise<FinetuneResult>;
+  distill(input: DistillInput): Promise<DistillResult>;
+  evaluate(input: EvaluateInput): Promise<EvaluateResult>;
+};

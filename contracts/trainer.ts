@@ -1,0 +1,81 @@
+/**
+ * The trainer's job and its messages. A trainer is a child process that sees one scratch folder: files in, files out, no network.
+ * Inputs appear in `in/` by rename, complete, in the order they will be read; the trainer deletes a file it is done with, and the
+ * supervisor keeps a bounded number there. Checkpoints appear in `out/` by rename and are announced by message.
+ */
+import type { CurvePoint } from './progress.ts';
+import type { EncoderRecipe, Recipe } from './recipe.ts';
+
+/** Shape of the network whose weights are in a file; stored with the weights and checked on load. */
+export type Architecture = {
+  encoder: Omit<EncoderRecipe, 'stem'> & { stem: 'small' | 'imagenet' };
+  /** Layers of the projection head kept in front of the classifier, or all of them for a representation. */
+  headLayers: number;
+  projection: number;
+  /** Output classes; 0 for a representation. */
+  classes: number;
+  /** Side of the input images, pixels. */
+  size: number;
+};
+
+/** Shards as the trainer reads them: file names in `in/`, in their canonical order, and how many images each holds. */
+export type ShardFiles = { images: number }[];
+
+type Common = {
+  seed: number;
+  threads: number | 'auto';
+  checkpointSeconds: number /** Checkpoint to go on from, a file in `in/`. */;
+  resume?: string;
+};
+
+export type PretrainJob = Common & {
+  kind: 'pretrain';
+  architecture: Architecture;
+  pretrain: Recipe['pretrain'];
+  shards: ShardFiles;
+  /** Ends at the last step of this epoch (exclusive). */
+  untilEpoch: number;
+};
+export type FinetuneJob = Common & {
+  kind: 'finetune';
+  architecture: Architecture;
+  /** `in/representation.safetensors` when there is one; else the baseline. */
+  baseline: boolean;
+  finetune: Recipe['finetune'];
+  /** The labelled images, packed. */
+  shards: ShardFiles;
+};
+export type DistillJob = Common & {
+  kind: 'distill';
+  teacher: Architecture;
+  /** `in/representation.safetensors` is where the student starts; else from nothing. */
+  pretrained: boolean;
+  architecture: Architecture;
+  distill: Recipe['distill'];
+  shards: ShardFiles;
+  untilEpoch: number;
+};
+export type EvaluateJob = Common & { kind: 'evaluate'; models: { name: string; architecture: Architecture }[]; shards: ShardFiles };
+export type TrainerJob = PretrainJob | FinetuneJob | DistillJob | EvaluateJob;
+
+/** Trainer to supervisor. */
+export type TrainerMessage =
+  | { type: 'ready'; tensorflow: string; device: string; threads: number | 'auto' }
+  | {
+      type: 'progress';
+      step: number;
+      steps: number;
+      epoch: number;
+      epochs: number;
+      loss: number;
+      accuracy?: number;
+      images: number;
+      imagesPerSecond: number;
+      secondsLeft: number;
+    }
+  | { type: 'checkpoint'; step: number; epoch: number; file: string; curve: CurvePoint[]; final: boolean }
+  | { type: 'done'; facts: Record<string, unknown> }
+  | { type: 'failed'; kind: string; message: string };
+
+/** Supervisor to trainer: write a checkpoint at the next step and end. */
+export type SupervisorMessage = { type: 'stop' };

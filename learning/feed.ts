@@ -1,0 +1,173 @@
+/**
+ * How a trainer reads its inputs. Shard files appear in a folder in a counted order; several make a window; the images of a window
+ * are shuffled by a counted draw and dealt out in batches. Nothing depends on when a file arrives.
+ */
+import { access, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from '../contracts/failures.ts';
+import type { ShardFiles } from '../contracts/trainer.ts';
+import { randomStream } from './random.ts';
+import { type HostTensor, readSafetensors } from './safetensors.ts';
+
+/** A batch of B images, V views of each (1 for plain images). */
+export type Rows = {
+  ids: string[];
+  /** int32 [B], −1 for none; there when the files have labels. */
+  labels?: Int32Array;
+  /** V */
+  views: number;
+  /** uint8 [V·B, H, W, 3]: all first views, then all second ones. Not to be written to. */
+  pixels: HostTensor & { dtype: 'uint8' };
+};
+
+export type EpochWanted = {
+  folder: string;
+  seed: number;
+  epoch: number;
+  /** All shards in their canonical order. */
+  shards: ShardFiles;
+  /** Images a batch; at most the images of an epoch. */
+  batch: number;
+  /** Batches already trained on, for a resume. */
+  skipBatches?: number;
+  /** Images shuffled together; a window holds one shard at least. */
+  windowImages?: number;
+};
+
+const WINDOW_IMAGES = 8192;
+const WINDOW_BYTES = 512 * 2 ** 20; // with the window read ahead, twice that
+const POLL_MILLISECONDS = 20;
+
+/** Name of the file of one shard in one epoch. */
+export function inputFile(epoch: number, shard: number): string {
+  return `e${String(epoch).padStart(6, '0')}-s${String(shard).padStart(5, '0')}.safetensors`;
+}
+
+/** The order in which an epoch reads its shards: supervisor and trainer count it alike. */
+export function shardOrder(seed: number, epoch: number, shards: number): Int32Array {
+  return randomStream(seed, 'shard order', epoch).permutation(shards);
+}
+
+/** A shard in memory: `data` holds [n, V, H, W, 3]. */
+type Shard = { ids: string[]; labels?: Int32Array; views: number; image: number[]; data: Uint8Array };
+type Row = { shard: Shard; at: number };
+
+async function waitFor(file: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const there = await access(file).then(
+      () => true,
+      () => false,
+    );
+    if (there) return;
+    await sleep(POLL_MILLISECONDS, undefined, { signal });
+  }
+}
+
+const broken = (file: string, rule: string, state: string) => new Failure('DataIntegrity', `Cannot read "${file}" as ${rule}: ${state}`);
+
+async function readShard(file: string, images: number): Promise<Shard> {
+  const { tensors, metadata } = await readSafetensors(file);
+  const pixels = tensors.views ?? tensors.images;
+  if (pixels?.dtype !== 'uint8') throw broken(file, 'it must hold uint8 views or images', Object.keys(tensors).join(', '));
+  const [n, ...rest] = pixels.shape;
+  const ids: unknown = JSON.parse(metadata.ids ?? 'null');
+  if (n !== images || !Array.isArray(ids) || ids.length !== n) {
+    throw broken(file, `it must hold ${images} images and their ids`, `${n} images, ${Array.isArray(ids) ? ids.length : 'no'} ids`);
+  }
+  const [views = 1, ...image] = tensors.views ? rest : [1, ...rest];
+  const { labels } = tensors;
+  return { ids, labels: labels?.dtype === 'int32' ? labels.data : undefined, views, image, data: pixels.data };
+}
+
+/** Windows of an epoch, each a list of shards; how many shards a window takes depends on the shards alone. */
+async function* windows(
+  { folder, seed, epoch, shards, windowImages = WINDOW_IMAGES }: EpochWanted,
+  signal: AbortSignal,
+): AsyncGenerator<Shard[]> {
+  let window: Shard[] = [];
+  let [images, bytes] = [0, 0];
+  for (const index of shardOrder(seed, epoch, shards.length)) {
+    const file = join(folder, inputFile(epoch, index));
+    await waitFor(file, signal);
+    const shard = await readShard(file, shards[index]!.images);
+    await rm(file);
+    if (window.length && (images + shard.ids.length > windowImages || bytes + shard.data.length > WINDOW_BYTES)) {
+      yield window;
+      window = [];
+      [images, bytes] = [0, 0];
+    }
+    window.push(shard);
+    images += shard.ids.length;
+    bytes += shard.data.length;
+  }
+  if (window.length) yield window;
+}
+
+/** All images of a window in a counted order. */
+function shuffledRows(window: Shard[], seed: number, epoch: number, index: number): Row[] {
+  const rows = window.flatMap((shard) => shard.ids.map((_, at) => ({ shard, at })));
+  return Array.from(randomStream(seed, 'window', epoch, index).permutation(rows.length), (row) => rows[row]!);
+}
+
+/** A row by itself, so that the shard it came from can go. */
+function alone({ shard, at }: Row): Row {
+  const length = shard.data.length / shard.ids.length;
+  const data = shard.data.slice(at * length, (at + 1) * length);
+  return { shard: { ...shard, ids: [shard.ids[at]!], labels: shard.labels?.slice(at, at + 1), data }, at: 0 };
+}
+
+/** Copy the images of some rows side by side. */
+function gather(rows: Row[]): Rows {
+  const { views, image } = rows[0]!.shard;
+  const length = image.reduce((product, side) => product * side, 1);
+  const data = new Uint8Array(views * rows.length * length);
+  for (const [i, { shard, at }] of rows.entries()) {
+    for (let view = 0; view < views; view++) {
+      const from = (at * views + view) * length;
+      data.set(shard.data.subarray(from, from + length), (view * rows.length + i) * length);
+    }
+  }
+  const labelled = rows.every(({ shard }) => shard.labels);
+  return {
+    ids: rows.map(({ shard, at }) => shard.ids[at]!),
+    labels: labelled ? Int32Array.from(rows, ({ shard, at }) => shard.labels![at]!) : undefined,
+    views,
+    pixels: { dtype: 'uint8', shape: [views * rows.length, ...image], data },
+  };
+}
+
+/** The next item is asked for while the present one is in use. */
+async function* oneAhead<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
+  let next = items.next();
+  for (;;) {
+    const { value, done } = await next;
+    if (done) return;
+    next = items.next();
+    next.catch(() => undefined); // it is awaited in its turn, unless nobody wants it any more
+    yield value;
+  }
+}
+
+/**
+ * The full batches of one epoch, every image at most once; the last incomplete one is dropped. Waits until each file is there and
+ * deletes it once read. Holds the window in use, one read ahead and less than a batch of left-over images.
+ * @throws Failure DataIntegrity when a file does not hold what `shards` says
+ */
+export async function* epochBatches(wanted: EpochWanted): AsyncGenerator<Rows> {
+  const { seed, epoch, batch, skipBatches = 0 } = wanted;
+  const abort = new AbortController();
+  let [pending, window, dealt]: [Row[], number, number] = [[], 0, 0];
+  try {
+    for await (const shards of oneAhead(windows(wanted, abort.signal))) {
+      pending = [...pending, ...shuffledRows(shards, seed, epoch, window++)];
+      let at = 0;
+      for (; at + batch <= pending.length; at += batch) {
+        if (dealt++ >= skipBatches) yield gather(pending.slice(at, at + batch));
+      }
+      pending = pending.slice(at).map(alone);
+    }
+  } finally {
+    abort.abort(); // a consumer that stops early leaves no timer behind
+  }
+}

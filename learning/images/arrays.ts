@@ -1,0 +1,91 @@
+/** Images kept as arrays in few large files: MedMNIST's NPZ and CIFAR-10's binary batches. */
+import { type FileInfo, type FileTree, type OpenTree, splitPath } from './file-tree.ts';
+import { fingerprintOf, type Listing, ordinal, type Role, refuseImages, withClasses } from './listing.ts';
+import { BrokenArray, INFLATE_LIMIT, integersOf, type NpyArray, openNpz, readArray } from './npz.ts';
+
+const isImages = ({ dtype, shape }: NpyArray) =>
+  /u1$/.test(dtype) && (shape.length === 3 || (shape.length === 4 && [1, 3].includes(shape[3]!)));
+
+/** One class for each image, as [n] or [n, 1]. */
+async function readLabels(tree: FileTree, path: string, array: NpyArray, images: number): Promise<number[]> {
+  const [count, ...others] = array.shape;
+  if (count !== images || others.some((side) => side !== 1))
+    throw new BrokenArray(`there must be one label an image: labels [${array.shape}], images ${images}`);
+  return integersOf(await readArray(tree, path, array), array);
+}
+
+async function readNpz(tree: FileTree, name: string, info: FileInfo, part: 'train' | 'test', labelled: boolean) {
+  const arrays = await openNpz(tree, name, info.bytes);
+  const images = arrays.get(`${part}_images`);
+  if (!images) throw new BrokenArray(`it must hold ${part}_images: it holds ${[...arrays.keys()].join(', ') || 'no arrays'}`);
+  if (!isImages(images)) throw new BrokenArray(`${part}_images must be uint8 [n, h, w] or [n, h, w, 3]: ${images.dtype} [${images.shape}]`);
+  const bytes = images.shape.reduce((product, side) => product * side, 1);
+  if (!images.stored && bytes > INFLATE_LIMIT)
+    throw new BrokenArray(`a compressed array must have at most ${INFLATE_LIMIT} bytes (numpy.savez stores it uncompressed): ${bytes}`);
+  const array = arrays.get(`${part}_labels`);
+  return { images, labels: labelled && array ? await readLabels(tree, name, array, images.shape[0]!) : undefined };
+}
+
+/**
+ * An archive in MedMNIST's layout: `train_images` uint8 [n, h, w] or [n, h, w, 3] with `train_labels` integer [n] or [n, 1], and
+ * the same for `test_`; `val_` is not used. Classes are the numbers. Unlabelled images are those of `train_`.
+ */
+export async function listNpz(source: string, role: Role, openTree: OpenTree): Promise<Listing> {
+  const { root, name } = splitPath(source);
+  const tree = openTree(root);
+  const info = (await tree.find(name)) ?? refuseImages('the file must exist', `"${source}"`);
+  const part = role === 'test' ? 'test' : 'train';
+  const { images, labels } = await readNpz(tree, name, info, part, role !== 'unlabelled').catch((error) => {
+    if (!(error instanceof BrokenArray || error instanceof RangeError)) throw error;
+    return refuseImages('an .npz must be in the MedMNIST layout', `"${source}", ${error.message}`);
+  });
+  if (images.shape[0] === 0) refuseImages('a source must hold images', `"${source}" has none in ${part}_images`);
+  const listed = Array.from({ length: images.shape[0]! }, (_, i) => ({
+    id: `${part}/${ordinal(i)}`,
+    at: String(i),
+    name: labels && String(labels[i]),
+  }));
+  const access = { kind: 'npz' as const, root, path: name, modified: info.modified, array: images };
+  return { ...withClasses(listed), access, fingerprint: fingerprintOf([info], part) };
+}
+
+/** One record of a batch: label, then 32 × 32 pixels of red, of green, of blue. */
+export const CIFAR_RECORD = 3073;
+export const CIFAR_SIDE = 32;
+const TRAIN_BATCH = /^data_batch_\d+\.bin$/;
+const TEST_BATCH = /^test_batch\.bin$/;
+
+/** Whether the files of a folder are CIFAR-10's binary version. */
+export const isCifar = (files: FileInfo[]) => files.some(({ path }) => TRAIN_BATCH.test(path) || TEST_BATCH.test(path));
+
+async function classNames(tree: FileTree): Promise<string[]> {
+  const info = await tree.find('batches.meta.txt');
+  const lines = info ? (await tree.read(info.path)).toString('utf8').split(/\r?\n/) : [];
+  return lines.map((line) => line.trim()).filter((line) => line !== '');
+}
+
+/** The label of each record. Whole batches are read (30 MB each): one request, not ten thousand. */
+async function batchLabels(tree: FileTree, { path, bytes }: FileInfo): Promise<number[]> {
+  if (bytes === 0 || bytes % CIFAR_RECORD !== 0)
+    refuseImages(`a CIFAR-10 batch must consist of records of ${CIFAR_RECORD} bytes`, `"${tree.root}/${path}" has ${bytes} bytes`);
+  const batch = await tree.read(path);
+  return Array.from({ length: bytes / CIFAR_RECORD }, (_, i) => batch[i * CIFAR_RECORD]!);
+}
+
+/** A folder of CIFAR-10 binary batches: `data_batch_*.bin` to train, `test_batch.bin` to test, names from `batches.meta.txt`. */
+export async function listCifar(tree: FileTree, files: FileInfo[], role: Role): Promise<Listing> {
+  const pattern = role === 'test' ? TEST_BATCH : TRAIN_BATCH;
+  const batches = files.filter(({ path }) => pattern.test(path)).sort((a, b) => (a.path < b.path ? -1 : 1));
+  if (batches.length === 0)
+    refuseImages(`a folder of CIFAR-10 batches must hold ${role === 'test' ? 'test_batch.bin' : 'data_batch_*.bin'}`, `"${tree.root}"`);
+  const names = await classNames(tree);
+  const listed: { id: string; at: string; name: string | undefined }[] = [];
+  for (const batch of batches) {
+    const labels = await batchLabels(tree, batch);
+    labels.forEach((label, i) => {
+      const name = role === 'unlabelled' ? undefined : (names[label] ?? String(label));
+      listed.push({ id: `${batch.path.replace(/\.bin$/, '')}/${ordinal(i)}`, at: `${batch.path}/${i}`, name });
+    });
+  }
+  return { ...withClasses(listed), access: { kind: 'cifar10', root: tree.root }, fingerprint: fingerprintOf(batches, names.join()) };
+}

@@ -1,0 +1,101 @@
+/** One image file to square RGB pixels. Parallel calls are the caller's choice; nothing is kept between calls. */
+
+import type { Metadata, Sharp } from 'sharp';
+import sharp from 'sharp';
+import { decodeBmp, isBmp } from './bmp.ts';
+
+sharp.cache(false); // every image is read once: libvips' cache would only hold memory
+
+/** An image that cannot be used; `reason` in one line. It is set aside, never a crash. */
+export class UnreadableImage extends Error {
+  override readonly name = 'UnreadableImage';
+  constructor(
+    readonly reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`Cannot decode the image as ${reason}`, options);
+  }
+}
+
+/** Largest image decoded, pixels (sharp's own default): a small file can claim to be endless. */
+export const PIXEL_LIMIT = 0x3fff * 0x3fff;
+
+/** SVG is left out on purpose: text that happens to begin with `<svg` is no photograph, and it may point at other files. */
+const FORMATS = new Set(['jpeg', 'png', 'webp', 'tiff', 'gif', 'heif']);
+/** Other depths (float, 32 bit, signed) do not say which value is white, so any scaling to 8 bit would be a guess. */
+const DEPTHS = new Set(['uchar', 'ushort']);
+
+/**
+ * Transparent parts become white: cut-outs and bright-field slides stand on white, so black would draw a frame around the object
+ * that no camera saw.
+ */
+const BACKGROUND = '#ffffff';
+
+function checkKind({ format, depth }: Metadata): void {
+  if (!FORMATS.has(format)) throw new UnreadableImage(`its format is not supported: ${format}`);
+  if (!DEPTHS.has(depth ?? '')) throw new UnreadableImage(`its samples must be unsigned 8 or 16 bit: ${depth}`);
+}
+
+/** The shorter side becomes `size`, the middle is kept; an image of the right size is left bit for bit. */
+async function toSquare(image: Sharp, width: number, height: number, size: number): Promise<Uint8Array> {
+  const square =
+    width === size && height === size ? image : image.resize(size, size, { fit: 'cover', kernel: 'lanczos3', fastShrinkOnLoad: false });
+  const { data, info } = await square.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  if (info.channels !== 3) throw new UnreadableImage(`it must have 3 channels in the end: ${info.channels}`);
+  return data;
+}
+
+/**
+ * Raw pixels, as they are in arrays and bitmaps, to a square.
+ * @param data  uint8 [height, width, channels]
+ * @returns     uint8 [size, size, 3]; `data` itself where nothing is to be done
+ */
+export async function squareFromPixels(
+  data: Uint8Array,
+  width: number,
+  height: number,
+  channels: 1 | 3,
+  size: number,
+): Promise<Uint8Array> {
+  if (width === size && height === size && channels === 3) return data;
+  return toSquare(sharp(data, { raw: { width, height, channels } }).toColourspace('srgb'), width, height, size);
+}
+
+/** sharp reports each thing libvips said on a line of its own; the first one is the cause. */
+const firstLine = (error: unknown) => (error instanceof Error ? error.message : String(error)).trim().split('\n')[0]!;
+
+/** What sharp says of files that are no image, and of damaged ones it has no words for. */
+function reasonOf(error: unknown): string {
+  const said = firstLine(error);
+  if (/unsupported image format/i.test(said)) return 'it is not an image of a known format';
+  return /^unknown error$/i.test(said) ? 'it is damaged or ends early' : said;
+}
+
+async function decode(bytes: Buffer, size: number): Promise<Uint8Array> {
+  if (isBmp(bytes)) {
+    const { data, width, height } = decodeBmp(bytes, PIXEL_LIMIT);
+    return squareFromPixels(data, width, height, 3, size);
+  }
+  const image = sharp(bytes, { failOn: 'error', limitInputPixels: PIXEL_LIMIT, autoOrient: true, sequentialRead: true });
+  const metadata = await image.metadata();
+  checkKind(metadata);
+  const { width, height } = metadata.autoOrient;
+  return toSquare(image.flatten({ background: BACKGROUND }).toColourspace('srgb'), width, height, size);
+}
+
+/**
+ * Decode JPEG, PNG, WebP, TIFF, GIF, AVIF or BMP: EXIF orientation applied, transparency on white, gray to three channels, 16 bit
+ * divided down to 8, CMYK and colour profiles to sRGB, the first frame or page of several, centre crop, Lanczos.
+ * @param size  side of the result, pixels
+ * @returns     uint8 [size, size, 3], RGB, values 0–255
+ * @throws UnreadableImage with the reason
+ */
+export async function decodeImage(bytes: Buffer, size: number): Promise<Uint8Array> {
+  if (bytes.length === 0) throw new UnreadableImage('the file is empty');
+  try {
+    return await decode(bytes, size);
+  } catch (error) {
+    if (error instanceof UnreadableImage) throw error;
+    throw new UnreadableImage(reasonOf(error), { cause: error });
+  }
+}

@@ -1,0 +1,120 @@
+/** Where source files lie: a folder on disk or a prefix in a bucket, seen the same way. The bucket's tree is in `store/`. */
+import type { Dirent } from 'node:fs';
+import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Failure } from '../../contracts/failures.ts';
+
+/** A file below the root: its path relative to the root, always with `/`; `modified` in whole milliseconds since 1970. */
+export type FileInfo = { path: string; bytes: number; modified: number };
+
+/**
+ * Files below one root. A file or folder that is missing or may not be read is a `Failure` of kind InvalidImages; any other
+ * trouble (network, disk) is thrown as it comes, so that it is tried again.
+ */
+export type FileTree = {
+  /** Folder or `s3://bucket/prefix`, for messages. */
+  readonly root: string;
+  /** Every file below the root, in any order; hidden folders may be left out. */
+  list(): Promise<FileInfo[]>;
+  /** One file, or undefined when there is none. */
+  find(path: string): Promise<FileInfo | undefined>;
+  read(path: string): Promise<Buffer>;
+  /** Bytes [start, end) of a file; shorter only where the file ends. */
+  readRange(path: string, start: number, end: number): Promise<Buffer>;
+};
+
+/** Gives the tree of a root: a folder's path or `s3://bucket/prefix`. */
+export type OpenTree = (root: string) => FileTree;
+
+const RULES: Record<string, string> = {
+  ENOENT: 'the folder or file must exist',
+  ENOTDIR: 'a source must be a folder, an .npz file or s3://bucket/prefix',
+  EISDIR: 'a source must be a file',
+  EACCES: 'the folder or file must be readable',
+  EPERM: 'the folder or file must be readable',
+  ELOOP: 'links must end somewhere',
+};
+
+const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : '');
+
+function explain(error: unknown, path: string): never {
+  const code = codeOf(error);
+  const rule = RULES[code];
+  if (!rule) throw error;
+  throw new Failure('InvalidImages', `Cannot read images as ${rule}: "${path}" (${code})`, { cause: error });
+}
+
+const STATS_AT_ONCE = 64;
+
+/** Files and folders behind the entries of one folder; links are followed, dangling ones left out. */
+async function look(root: string, folder: string, entries: Dirent[]): Promise<{ files: FileInfo[]; folders: string[] }> {
+  const [files, folders]: [FileInfo[], string[]] = [[], []];
+  const inspect = async (entry: Dirent) => {
+    const path = folder ? `${folder}/${entry.name}` : entry.name;
+    if (entry.isDirectory()) return void folders.push(path);
+    const info = await stat(join(root, path)).catch((error) => (codeOf(error) === 'ENOENT' ? undefined : explain(error, join(root, path))));
+    if (info?.isDirectory()) folders.push(path);
+    else if (info?.isFile()) files.push({ path, bytes: info.size, modified: Math.trunc(info.mtimeMs) });
+  };
+  for (let i = 0; i < entries.length; i += STATS_AT_ONCE) await Promise.all(entries.slice(i, i + STATS_AT_ONCE).map(inspect));
+  return { files, folders };
+}
+
+async function listFolder(root: string): Promise<FileInfo[]> {
+  const found: FileInfo[] = [];
+  const seen = new Set<string>(); // real paths: a link to a folder above would go on for ever
+  const open = [''];
+  for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
+    const path = join(root, folder);
+    const real = await realpath(path).catch((error) => explain(error, path));
+    if (seen.has(real)) continue;
+    seen.add(real);
+    const entries = await readdir(path, { withFileTypes: true }).catch((error) => explain(error, path));
+    const { files, folders } = await look(
+      root,
+      folder,
+      entries.filter(({ name }) => !name.startsWith('.')),
+    );
+    for (const file of files) found.push(file); // no spread: a folder may hold a million files
+    for (const inner of folders) open.push(inner);
+  }
+  return found;
+}
+
+async function readPart(path: string, start: number, end: number): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    const bytes = Buffer.alloc(Math.max(0, end - start));
+    let filled = 0;
+    while (filled < bytes.length) {
+      const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, start + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return bytes.subarray(0, filled);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The files of a folder on this machine. Opening looks at nothing yet. */
+export function openFolder(root: string): FileTree {
+  const at = (path: string) => join(root, path);
+  return {
+    root,
+    list: () => listFolder(root),
+    async find(path) {
+      const info = await stat(at(path)).catch((error) => (codeOf(error) === 'ENOENT' ? undefined : explain(error, at(path))));
+      return info?.isFile() ? { path, bytes: info.size, modified: Math.trunc(info.mtimeMs) } : undefined;
+    },
+    read: (path) => readFile(at(path)).catch((error) => explain(error, at(path))),
+    readRange: (path, start, end) => readPart(at(path), start, end).catch((error) => explain(error, at(path))),
+  };
+}
+
+/** A path or address in two: the folder it lies in and its name. */
+export function splitPath(path: string): { root: string; name: string } {
+  const cut = path.lastIndexOf('/');
+  if (cut < 0) return { root: '.', name: path };
+  return { root: path.slice(0, cut) || '/', name: path.slice(cut + 1) };
+}

@@ -1,0 +1,149 @@
+/** Evaluation: models → scores, on test images that no training has seen. The whole image is looked at, without a crop. */
+import { access, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EvaluateJob } from '../../contracts/trainer.ts';
+import { inputFile } from '../feed.ts';
+import { readShard, type Shard } from '../images/shards.ts';
+import { networkOf } from '../networks/network.ts';
+import type { State } from '../networks/parameters.ts';
+import { bytesTensor } from '../ops/native.ts';
+import { writeSafetensors } from '../safetensors.ts';
+import { loadModel } from '../state.ts';
+import { type Predictor, predictor } from '../steps/predict.ts';
+import { disposeReplaced } from '../steps/step.ts';
+import { tf } from '../tensorflow.ts';
+import type { Surroundings } from './log.ts';
+import { Tally } from './tally.ts';
+import { imagesIn, type Outcome } from './train.ts';
+
+export const EVALUATION_FILE = 'evaluation.json';
+export const EXAMPLES_FILE = 'examples.safetensors';
+const POLL_MILLISECONDS = 20;
+/** Pixels of one pass: 512 images of 32 px. */
+const PASS_PIXELS = 2 ** 19;
+
+type Model = { name: string; classes: number; weights: State; predict: Predictor };
+
+/**
+ * Reads `model-<i>.safetensors` for each model and the test shards as epoch 0, in their canonical order, whole. Writes
+ * `evaluation.json` (a score for each model, up to 24 examples) and `examples.safetensors` (`images` uint8 [n, H, W, 3]).
+ * Images without a label are passed over.
+ * @throws Failure DataIntegrity when a file does not fit
+ */
+export async function evaluate(job: EvaluateJob, around: Surroundings): Promise<Outcome> {
+  const { folder, stop } = around;
+  const models: Model[] = [];
+  try {
+    for (const [i, { name, architecture }] of job.models.entries()) {
+      const network = networkOf(architecture);
+      const weights = await loadModel(join(folder, 'in', `model-${i}.safetensors`), architecture, network.parameters);
+      models.push({ name, classes: architecture.classes, weights, predict: predictor(network) });
+    }
+    const tally = new Tally(models.length, Math.max(0, ...models.map(({ classes }) => classes)));
+    const tell = teller(tally, imagesIn(job.shards), around);
+    let size = 0;
+    for (let index = 0; index < job.shards.length && !stop.aborted; index++) {
+      const shard = await arrived(join(folder, 'in', inputFile(0, index)), stop);
+      if (!shard) break;
+      size = shard.size;
+      for (const passed of judge(models, shard, tally)) tell(passed);
+    }
+    if (stop.aborted) return { finished: false, facts: {} };
+    const scores = Object.fromEntries(models.map(({ name }, i) => [name, tally.score(i)]));
+    await writeResults(join(folder, 'out'), tally, models, scores, size);
+    return {
+      finished: true,
+      facts: { images: tally.images, accuracy: Object.fromEntries(models.map(({ name }, i) => [name, tally.score(i).accuracy])) },
+    };
+  } finally {
+    for (const { weights } of models) disposeReplaced(weights);
+  }
+}
+
+/** The shard, once it is there; its file is deleted. Undefined when stopped before. */
+async function arrived(file: string, stop: AbortSignal): Promise<Shard | undefined> {
+  while (!stop.aborted) {
+    if (
+      await access(file).then(
+        () => true,
+        () => false,
+      )
+    ) {
+      const shard = readShard(await readFile(file));
+      await rm(file);
+      return shard;
+    }
+    await sleep(POLL_MILLISECONDS);
+  }
+  return undefined;
+}
+
+/** Ask every model about every image of a shard, and yield how many images each pass took. */
+function* judge(models: Model[], { images, labels, ids, size }: Shard, tally: Tally): Generator<number> {
+  const bytes = size * size * 3;
+  const most = Math.max(1, Math.floor(PASS_PIXELS / size ** 2));
+  for (let from = 0; from < ids.length; from += most) {
+    const count = Math.min(most, ids.length - from);
+    const pixels = images.slice(from * bytes, (from + count) * bytes);
+    const answers = models.map((model) => ask(model, pixels, [count, size, size, 3]));
+    for (let i = 0; i < count; i++) {
+      const label = labels[from + i]!;
+      if (label < 0) continue;
+      const rows = answers.map((rows) => rows[i]!);
+      const image = { id: ids[from + i]!, label, pixels: pixels.slice(i * bytes, (i + 1) * bytes), answers: rows.map(likeliest) };
+      tally.count(image, rows.at(-1)?.[label] ?? 0);
+    }
+    yield count;
+  }
+}
+
+/** Probabilities of each image, [B][C]. */
+function ask({ predict, weights, classes }: Model, pixels: Uint8Array, shape: number[]): Float32Array[] {
+  const flat = tf.tidy(() => predict(weights, bytesTensor(pixels, shape)).probabilities.dataSync<'float32'>());
+  return Array.from({ length: shape[0]! }, (_, i) => flat.subarray(i * classes, (i + 1) * classes));
+}
+
+function likeliest(probabilities: Float32Array): { class: number; probability: number } {
+  let best = 0;
+  for (let i = 1; i < probabilities.length; i++) if (probabilities[i]! > probabilities[best]!) best = i;
+  return { class: best, probability: probabilities[best] ?? 0 };
+}
+
+function teller(tally: Tally, images: number, around: Surroundings): (passed: number) => void {
+  const begun = around.now();
+  let done = 0;
+  return (passed) => {
+    done += passed;
+    const imagesPerSecond = (done * 1000) / Math.max(1, around.now() - begun);
+    const loss = tally.loss / Math.max(1, tally.images);
+    around.onProgress({
+      step: done,
+      steps: images,
+      epoch: 0,
+      epochs: 1,
+      loss,
+      images: done,
+      imagesPerSecond,
+      secondsLeft: (images - done) / imagesPerSecond,
+    });
+  };
+}
+
+async function writeResults(out: string, tally: Tally, models: Model[], scores: Record<string, unknown>, size: number): Promise<void> {
+  const chosen = tally.examples();
+  const pixels = new Uint8Array(chosen.length * size * size * 3);
+  for (const [i, example] of chosen.entries()) pixels.set(example.pixels, i * size * size * 3);
+  const ids = JSON.stringify(chosen.map(({ id }) => id));
+  await writeSafetensors(
+    join(out, EXAMPLES_FILE),
+    { images: { dtype: 'uint8', shape: [chosen.length, size, size, 3], data: pixels } },
+    { ids },
+  );
+  const examples = chosen.map(({ id, label, answers }) => ({
+    id,
+    label,
+    predictions: Object.fromEntries(models.map(({ name }, i) => [name, answers[i]])),
+  }));
+  await writeFile(join(out, EVALUATION_FILE), JSON.stringify({ models: scores, examples }));
+}

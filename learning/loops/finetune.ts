@@ -1,0 +1,44 @@
+/** Fine-tuning: representation → classifier, on the labelled images alone; or the baseline, the same network from nothing. */
+import { join } from 'node:path';
+import type { FinetuneJob } from '../../contracts/trainer.ts';
+import { networkOf } from '../networks/network.ts';
+import { optimizerOf } from '../optimizers/choice.ts';
+import { planTraining } from '../plan.ts';
+import { loadRepresentation } from '../state.ts';
+import { type FinetuneBatch, finetuneStep, type Normalisation } from '../steps/finetune.ts';
+import { labelsOf, lightViews } from './light-views.ts';
+import type { Surroundings } from './log.ts';
+import { imagesIn, type Outcome, train } from './train.ts';
+
+/** Below so many images a batch has no statistics worth the name. */
+const LEAST_BATCH = 16;
+
+/**
+ * Reads shards of labelled images, and `representation.safetensors` unless this is the baseline.
+ * @throws what `train` throws; Failure DataIntegrity when an image has no label
+ */
+export async function finetune(job: FinetuneJob, around: Surroundings): Promise<Outcome> {
+  const { architecture, finetune: settings, shards, baseline, seed } = job;
+  const { learningRate, weightDecay } = baseline ? settings.baseline : settings;
+  const plan = planTraining({ ...settings, learningRate, images: imagesIn(shards) });
+  const network = networkOf(architecture);
+  const classifierRate = baseline ? 1 : settings.headLearningRateFactor;
+  const optimizer = optimizerOf(settings.optimizer, network.parameters, { weightDecay, classifierRate });
+  const normalisation: Normalisation = baseline || plan.batch >= LEAST_BATCH ? 'batch' : 'stored';
+  const representation = () =>
+    loadRepresentation(join(around.folder, 'in', 'representation.safetensors'), architecture, network.parameters);
+  return train<FinetuneBatch>(
+    {
+      job,
+      architecture,
+      plan,
+      untilEpoch: plan.epochs,
+      network,
+      optimizer,
+      step: finetuneStep(network, optimizer, { normalisation }),
+      weights: baseline ? undefined : representation,
+      batch: (rows, epoch) => ({ pixels: lightViews(rows, seed, epoch), labels: labelsOf(rows, architecture.classes) }),
+    },
+    around,
+  );
+}

@@ -1,0 +1,26 @@
+/** Batches of plain images: crop and flip rendered where the training runs, and their labels. */
+import { Failure } from '../../contracts/failures.ts';
+import type { Rows } from '../feed.ts';
+import { type Tensor, tf } from '../tensorflow.ts';
+import { drawViews, type ViewRecipe } from '../views/draw.ts';
+import { renderBatch } from '../views/render.ts';
+
+/** SimCLR fine-tunes and distils on crops and flips only. */
+const LIGHT: ViewRecipe = { kind: 'light', jitter: 0, minArea: 0.08, blur: false };
+
+/** One view of each image: float32 [B, H, W, 3], 0 to 255. */
+export function lightViews({ ids, pixels }: Rows, seed: number, epoch: number): Tensor {
+  return renderBatch(pixels, drawViews(LIGHT, seed, epoch, ids, 1, pixels.shape[1] ?? 0));
+}
+
+/** Labels of a batch, int32 [B]. @throws Failure DataIntegrity when one is missing or no class of the network */
+export function labelsOf({ ids, labels }: Rows, classes: number): Tensor {
+  const wrong = ids.findIndex((_, i) => !labels || labels[i]! < 0 || labels[i]! >= classes);
+  if (wrong >= 0 || !labels) {
+    throw new Failure(
+      'DataIntegrity',
+      `Cannot train a classifier as labels must be 0 to ${classes - 1}: "${ids[wrong]}" has ${labels?.[wrong] ?? 'none'}`,
+    );
+  }
+  return tf.tensor1d(labels, 'int32');
+}

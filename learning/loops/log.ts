@@ -1,0 +1,120 @@
+/** What a training tells of itself: its curve, its messages, and the last good checkpoint when it goes wrong. */
+import { Failure } from '../../contracts/failures.ts';
+import type { TrainerMessage } from '../../contracts/trainer.ts';
+import type { TrainingPlan } from '../plan.ts';
+import type { Position } from '../state.ts';
+import { type Tensor, tf } from '../tensorflow.ts';
+
+type Told<Type extends TrainerMessage['type']> = Omit<Extract<TrainerMessage, { type: Type }>, 'type'>;
+
+/** What a loop has around it. Inputs are in `<folder>/in`, outputs go to `<folder>/out`. */
+export type Surroundings = {
+  folder: string;
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
+  onProgress(progress: Told<'progress'>): void;
+  onCheckpoint(checkpoint: Told<'checkpoint'>): void;
+  /** Once aborted, the loop writes a checkpoint after the step in hand and returns. */
+  stop: AbortSignal;
+};
+
+/** What every training step measures: scalars. */
+export type Metrics = { loss: Tensor; accuracy: Tensor };
+
+const CURVE_POINTS = 200;
+const TELL_EVERY_MS = 1_000;
+
+/** Where the training stands, and who has been told. Reading a value waits for the device, so it is done for few steps only. */
+export class Log implements Position {
+  step = 0;
+  curve: Position['curve'] = [];
+  keptStep = 0;
+  /** The newest values that were read. */
+  last: { loss?: number; accuracy?: number } = {};
+  readonly #plan: TrainingPlan;
+  readonly #around: Surroundings;
+  readonly #stride: number;
+  #lastGood = 'there is no checkpoint';
+  #begun = { step: 0, at: 0 };
+  #told = { step: 0, at: -Infinity };
+  #keptAt: number;
+
+  constructor(plan: TrainingPlan, around: Surroundings) {
+    this.#plan = plan;
+    this.#around = around;
+    this.#stride = Math.ceil(plan.steps / CURVE_POINTS);
+    this.#keptAt = around.now();
+  }
+
+  resume({ step, curve }: Position): void {
+    this.step = step;
+    this.keptStep = step;
+    this.curve = [...curve];
+    this.#begun = { step, at: this.#around.now() };
+    this.#told = { step, at: -Infinity };
+    if (step > 0) this.#lastGood = `the checkpoint of step ${step} was the last good one`;
+  }
+
+  /** A step was taken. Its metrics are read when a point of the curve or a message is due, and freed. */
+  note(metrics: Metrics, learningRate: number): void {
+    this.step++;
+    const now = this.#around.now();
+    const isPoint = this.step === 1 || this.step % this.#stride === 0;
+    const isNews = now - this.#told.at >= TELL_EVERY_MS || this.step === this.#plan.steps;
+    if (isPoint || isNews) this.last = { loss: readScalar(metrics.loss), accuracy: readScalar(metrics.accuracy) };
+    tf.dispose(metrics);
+    if (!isPoint && !isNews) return;
+    const { loss = Number.NaN, accuracy } = this.last;
+    if (!Number.isFinite(loss)) throw this.#diverged(`the loss is ${loss} at step ${this.step}`);
+    if (isPoint) this.curve.push({ step: this.step, epoch: this.step / this.#plan.stepsPerEpoch, loss, accuracy, learningRate });
+    if (isNews) this.#tell(now, loss, accuracy);
+  }
+
+  checkpointDue(seconds: number): boolean {
+    return this.#around.now() - this.#keptAt >= seconds * 1000;
+  }
+
+  kept(file: string, final: boolean): void {
+    this.keptStep = this.step;
+    this.#keptAt = this.#around.now();
+    this.#lastGood = `the checkpoint of step ${this.step} was the last good one`;
+    const epoch = Math.floor(this.step / this.#plan.stepsPerEpoch);
+    this.#around.onCheckpoint({ step: this.step, epoch, file, curve: this.curve, final });
+  }
+
+  /** Say of a failure to save where the last good checkpoint is. */
+  async orDiverge(save: () => Promise<void>): Promise<void> {
+    try {
+      await save();
+    } catch (error) {
+      throw error instanceof Failure && error.kind === 'TrainingDiverged' ? this.#diverged(`${error.message} at step ${this.step}`) : error;
+    }
+  }
+
+  #diverged(state: string): Failure {
+    return new Failure('TrainingDiverged', `Cannot go on training as loss and weights must be finite: ${state}; ${this.#lastGood}`);
+  }
+
+  #tell(now: number, loss: number, accuracy: number | undefined): void {
+    const { batch, steps, stepsPerEpoch, epochs } = this.#plan;
+    const since = Number.isFinite(this.#told.at) ? this.#told : this.#begun;
+    const imagesPerSecond = ((this.step - since.step) * batch * 1000) / Math.max(1, now - since.at);
+    const secondsAStep = (now - this.#begun.at) / 1000 / (this.step - this.#begun.step);
+    const epoch = Math.floor(this.step / stepsPerEpoch);
+    const secondsLeft = (steps - this.step) * secondsAStep;
+    this.#around.onProgress({
+      step: this.step,
+      steps,
+      epoch,
+      epochs,
+      loss,
+      accuracy,
+      images: this.step * batch,
+      imagesPerSecond,
+      secondsLeft,
+    });
+    this.#told = { step: this.step, at: now };
+  }
+}
+
+const readScalar = (scalar: Tensor): number => scalar.dataSync()[0] ?? Number.NaN;

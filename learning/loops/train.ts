@@ -1,0 +1,133 @@
+/**
+ * The loop that pretraining, fine-tuning and distillation share: read a batch, take a step, and every so often tell, keep a point of
+ * the curve, write a checkpoint. It draws nothing and knows no clock but the one it is given.
+ */
+
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { Architecture, ShardFiles } from '../../contracts/trainer.ts';
+import { epochBatches, type Rows } from '../feed.ts';
+import type { Network } from '../networks/network.ts';
+import { initialState, type State } from '../networks/parameters.ts';
+import type { Optimizer } from '../optimizers/optimizer.ts';
+import { learningRateAt, type TrainingPlan } from '../plan.ts';
+import { loadCheckpoint, type Position, saveCheckpoint, saveModel } from '../state.ts';
+import { disposeReplaced, run, type Step } from '../steps/step.ts';
+import { type Tensor, tf } from '../tensorflow.ts';
+import { Log, type Metrics, type Surroundings } from './log.ts';
+
+/** `finished`: the job came to its end; else it was stopped, and its last checkpoint says where. */
+export type Outcome = { finished: boolean; facts: Record<string, unknown> };
+
+/** One training, ready to run. */
+export type Training<Batch extends { learningRate: Tensor }> = {
+  job: { seed: number; checkpointSeconds: number; resume?: string; shards: ShardFiles };
+  architecture: Architecture;
+  plan: TrainingPlan;
+  /** Where this job ends; the model is written when this is the end of the plan. */
+  untilEpoch: number;
+  network: Network;
+  optimizer: Optimizer;
+  step: Step<Batch, Metrics>;
+  /** First weights and statistics; without it they are drawn. The loop owns them. */
+  weights?(): Promise<State>;
+  /** The tensors of a batch. The loop owns them. */
+  batch(rows: Rows, epoch: number): Omit<Batch, 'learningRate'>;
+};
+
+export const MODEL_FILE = 'model.safetensors';
+
+/**
+ * Train from the job's checkpoint, or from the start, to the end of `untilEpoch` or until stopped.
+ * Going on from a checkpoint gives the same bits as never having stopped, on the same kind of machine with the same threads.
+ * @throws Failure TrainingDiverged when the loss or a weight is no longer finite; DataIntegrity when an input does not fit
+ */
+export async function train<B extends { learningRate: Tensor }>(training: Training<B>, around: Surroundings): Promise<Outcome> {
+  const { plan, architecture, network } = training;
+  const end = Math.min(training.untilEpoch, plan.epochs) * plan.stepsPerEpoch;
+  const log = new Log(plan, around);
+  const start = await begin(training, around.folder);
+  let state = start.state;
+  log.resume(start);
+  const checkpoint = async (final: boolean) => {
+    const file = `checkpoint-${String(log.step).padStart(8, '0')}.safetensors`;
+    await log.orDiverge(() => saveCheckpoint(join(around.folder, 'out', file), state, architecture, log));
+    log.kept(file, final);
+  };
+  const step = run(training.step);
+  try {
+    for await (const { rows, epoch } of batches(training, around, log.step, end)) {
+      const learningRate = learningRateAt(plan, log.step);
+      const next = takeStep(step, state, { ...training.batch(rows, epoch), learningRate: tf.scalar(learningRate) } as B &
+        Record<string, Tensor>);
+      state = next.state;
+      log.note(next.metrics, learningRate);
+      if (log.step < end && log.checkpointDue(training.job.checkpointSeconds)) await checkpoint(false);
+      await setImmediate(); // messages come and go between steps
+    }
+    const finished = log.step >= end;
+    if (log.step > log.keptStep) await checkpoint(finished);
+    if (finished && training.untilEpoch >= plan.epochs) {
+      await saveModel(join(around.folder, 'out', MODEL_FILE), state, network.parameters, architecture);
+    }
+    return { finished, facts: { steps: log.step, batch: plan.batch, epochs: plan.epochs, ...log.last } };
+  } finally {
+    disposeReplaced(state);
+  }
+}
+
+/** The state of the checkpoint, or fresh weights and empty slots. */
+async function begin<B extends { learningRate: Tensor }>(training: Training<B>, folder: string): Promise<{ state: State } & Position> {
+  const { job, architecture, network, optimizer } = training;
+  const parameters = [...network.parameters, ...optimizer.slots];
+  if (job.resume) return loadCheckpoint(join(folder, 'in', job.resume), architecture, parameters);
+  const given = (await training.weights?.()) ?? {};
+  const drawn = initialState(
+    parameters.filter(({ name }) => !given[name]),
+    job.seed,
+  );
+  return { state: { ...drawn, ...given }, step: 0, curve: [] };
+}
+
+/** Batches from a step on, up to the end, or until stopped. */
+async function* batches<B extends { learningRate: Tensor }>(
+  { job, plan }: Training<B>,
+  { folder, stop }: Surroundings,
+  from: number,
+  end: number,
+): AsyncGenerator<{ rows: Rows; epoch: number }> {
+  const stopped = new Promise<undefined>((resolve) => {
+    if (stop.aborted) resolve(undefined);
+    else stop.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  for (let step = from; step < end; ) {
+    const epoch = Math.floor(step / plan.stepsPerEpoch);
+    const { seed, shards } = job;
+    const feed = epochBatches({
+      folder: join(folder, 'in'),
+      seed,
+      epoch,
+      shards,
+      batch: plan.batch,
+      skipBatches: step % plan.stepsPerEpoch,
+    });
+    for (;;) {
+      const next = await Promise.race([stopped, feed.next()]);
+      if (!next || stop.aborted) return void feed.return(undefined); // not awaited: it may be waiting for a file
+      if (next.done) break;
+      step++;
+      yield { rows: next.value, epoch };
+    }
+  }
+}
+
+/** A step that frees what it was given. */
+function takeStep<B extends Record<string, Tensor>>(step: Step<B, Metrics>, state: State, batch: B): ReturnType<Step<B, Metrics>> {
+  const next = step(state, batch);
+  disposeReplaced(state, next.state);
+  tf.dispose(Object.values(batch));
+  return next;
+}
+
+/** How many images these shards hold together. */
+export const imagesIn = (shards: ShardFiles): number => shards.reduce((sum, { images }) => sum + images, 0);

@@ -1,0 +1,42 @@
+/** What a network is made of: named tensors, each with its shape, its first value and its role. */
+import { randomStream } from '../random.ts';
+import { type Tensor, tf } from '../tensorflow.ts';
+
+/** Named tensors: weights, statistics, optimizer slots. */
+export type State = Record<string, Tensor>;
+
+/** The role decides who may change it: weight decay and layer-wise rates act on kernels, statistics are not trained at all. */
+export type Role = 'kernel' | 'bias' | 'gamma' | 'beta' | 'mean' | 'variance';
+export type Part = 'encoder' | 'head' | 'classifier';
+/** `scaled`: truncated normal of variance 1/fanIn (variance scaling, scale 1, fan in). */
+export type Initial = { kind: 'zeros' } | { kind: 'ones' } | { kind: 'normal'; deviation: number } | { kind: 'scaled'; fanIn: number };
+
+export type ParameterSpec = { name: string; shape: number[]; initial: Initial; role: Role; part: Part };
+
+export const isTrainable = ({ role }: ParameterSpec): boolean => role !== 'mean' && role !== 'variance';
+export const sizeOf = ({ shape }: ParameterSpec): number => shape.reduce((product, side) => product * side, 1);
+
+/** Standard deviation of a standard normal cut off at ±2. */
+const CUT_DEVIATION = 0.87962566103423978;
+
+/** First value of a parameter, float32. Its draws depend on the seed and its name only, not on the rest of the network. */
+export function initialValue(spec: ParameterSpec, seed: number): Float32Array {
+  const { initial } = spec;
+  const values = new Float32Array(sizeOf(spec));
+  if (initial.kind === 'zeros') return values;
+  if (initial.kind === 'ones') return values.fill(1);
+  const random = randomStream(seed, 'weights', spec.name);
+  const cut = initial.kind === 'scaled' ? 2 : Infinity;
+  const deviation = initial.kind === 'scaled' ? Math.sqrt(1 / initial.fanIn) / CUT_DEVIATION : initial.deviation;
+  for (let i = 0; i < values.length; i++) {
+    let draw = random.normal();
+    while (Math.abs(draw) > cut) draw = random.normal();
+    values[i] = draw * deviation;
+  }
+  return values;
+}
+
+/** Fresh tensors of these parameters. The caller owns them. */
+export function initialState(parameters: ParameterSpec[], seed: number): State {
+  return Object.fromEntries(parameters.map((spec) => [spec.name, tf.tensor(initialValue(spec, seed), spec.shape)]));
+}

@@ -1,0 +1,136 @@
+/**
+ * State ↔ safetensors. A checkpoint is everything: weights, moving statistics, optimizer slots, and in the metadata the step, the
+ * learning curve and the architecture. A model is the weights and statistics alone.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { Failure } from '../contracts/failures.ts';
+import type { CurvePoint } from '../contracts/progress.ts';
+import type { Architecture } from '../contracts/trainer.ts';
+import type { ParameterSpec, State } from './networks/parameters.ts';
+import { type HostTensor, type HostTensors, readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.ts';
+import { tf } from './tensorflow.ts';
+
+/** Where a training stands: steps done, and its learning curve so far. */
+export type Position = { step: number; curve: CurvePoint[] };
+
+/**
+ * Write a checkpoint; the file appears complete or not at all.
+ * @throws Failure TrainingDiverged when a value is not finite, and then writes nothing
+ */
+export async function saveCheckpoint(file: string, state: State, architecture: Architecture, { step, curve }: Position): Promise<void> {
+  const metadata = { kind: 'checkpoint', architecture: JSON.stringify(architecture), step: String(step), curve: JSON.stringify(curve) };
+  await writeSafetensors(file, hostTensors(state, Object.keys(state)), metadata);
+}
+
+/** Write the weights and statistics of a network. @throws Failure TrainingDiverged when a value is not finite */
+export async function saveModel(file: string, state: State, parameters: ParameterSpec[], architecture: Architecture): Promise<void> {
+  const tensors = hostTensors(
+    state,
+    parameters.map(({ name }) => name),
+  );
+  await writeSafetensors(file, tensors, { kind: 'model', architecture: JSON.stringify(architecture) });
+}
+
+/**
+ * Read a checkpoint of this architecture.
+ * @param parameters  of the network, and its optimizer's slots: exactly what the file must hold
+ * @throws Failure DataIntegrity when architecture, names, shapes or dtypes differ, all differences named
+ */
+export async function loadCheckpoint(
+  file: string,
+  architecture: Architecture,
+  parameters: ParameterSpec[],
+): Promise<{ state: State } & Position> {
+  const { tensors, metadata } = await readAs('checkpoint', file);
+  checkArchitecture(file, metadata, architecture);
+  const state = restore(file, tensors, parameters);
+  return { state, step: Number(metadata.step), curve: JSON.parse(metadata.curve ?? '[]') };
+}
+
+/** Read a model of this architecture. @throws Failure DataIntegrity, as `loadCheckpoint` */
+export async function loadModel(file: string, architecture: Architecture, parameters: ParameterSpec[]): Promise<State> {
+  const { tensors, metadata } = await readAs('model', file);
+  checkArchitecture(file, metadata, architecture);
+  return restore(file, tensors, parameters);
+}
+
+/**
+ * What a classifier takes over from a representation: the encoder and the head layers it keeps. Slots and the other head layers
+ * stay behind.
+ * @param parameters  of the classifier's network; those of part `classifier` are not looked for
+ * @throws Failure DataIntegrity when the encoders differ
+ */
+export async function loadRepresentation(file: string, architecture: Architecture, parameters: ParameterSpec[]): Promise<State> {
+  const { tensors, metadata } = await readAs('model', file);
+  const { encoder } = parseArchitecture(file, metadata);
+  if (!isDeepStrictEqual(encoder, architecture.encoder)) refuse(file, 'its encoder must be the same', encoder, architecture.encoder);
+  const wanted = parameters.filter(({ part }) => part !== 'classifier');
+  const names = new Set(wanted.map(({ name }) => name));
+  const kept = Object.fromEntries(Object.entries(tensors).filter(([name]) => names.has(name)));
+  return restore(file, kept, wanted);
+}
+
+/** Values on the host. Reading them waits for the device. */
+function hostTensors(state: State, names: string[]): HostTensors {
+  return Object.fromEntries(names.map((name) => [name, hostTensor(name, state)]));
+}
+
+function hostTensor(name: string, state: State): HostTensor {
+  const tensor = state[name];
+  if (!tensor) throw new Error(`Cannot save the state as every parameter must be in it: "${name}" is missing`);
+  const data = tensor.dataSync<'float32'>();
+  if (!data.every(Number.isFinite)) {
+    throw new Failure('TrainingDiverged', `Cannot save the weights as all must be finite: "${name}" is not`);
+  }
+  return { dtype: 'float32', shape: tensor.shape, data };
+}
+
+async function readAs(kind: 'checkpoint' | 'model', file: string): Promise<SafetensorsFile> {
+  const read = await readSafetensors(file).catch((error: Error) => {
+    throw error.message.startsWith('Cannot read safetensors') ? new Failure('DataIntegrity', error.message, { cause: error }) : error;
+  });
+  const found = read.metadata.kind;
+  if (found === kind) return read;
+  throw new Failure('DataIntegrity', `Cannot restore "${file}" as it must be a ${kind}: it says ${found ?? 'nothing'}`);
+}
+
+function parseArchitecture(file: string, metadata: Record<string, string>): Architecture {
+  if (metadata.architecture) return JSON.parse(metadata.architecture);
+  throw new Failure('DataIntegrity', `Cannot restore "${file}" as it must name its architecture: it does not`);
+}
+
+function checkArchitecture(file: string, metadata: Record<string, string>, wanted: Architecture): void {
+  const found = parseArchitecture(file, metadata);
+  if (!isDeepStrictEqual(found, wanted)) refuse(file, 'its architecture must be the same', found, wanted);
+}
+
+function refuse(file: string, rule: string, found: unknown, wanted: unknown): never {
+  throw new Failure(
+    'DataIntegrity',
+    `Cannot restore "${file}" as ${rule}: file ${JSON.stringify(found)}, network ${JSON.stringify(wanted)}`,
+  );
+}
+
+/** Tensors of exactly these parameters. */
+function restore(file: string, tensors: HostTensors, parameters: ParameterSpec[]): State {
+  const differences = [
+    ...parameters.flatMap((spec) => difference(spec, tensors[spec.name])),
+    ...Object.keys(tensors)
+      .filter((name) => !parameters.some((spec) => spec.name === name))
+      .map((name) => `"${name}": the file has it, the network has not`),
+  ];
+  if (differences.length > 0) {
+    throw new Failure(
+      'DataIntegrity',
+      `Cannot restore "${file}" as names, shapes and dtypes must be the network's: ${differences.join('; ')}`,
+    );
+  }
+  return Object.fromEntries(parameters.map(({ name, shape }) => [name, tf.tensor(tensors[name]!.data, shape, 'float32')]));
+}
+
+function difference({ name, shape }: ParameterSpec, found: HostTensor | undefined): string[] {
+  if (!found) return [`"${name}": the network has it, the file has not`];
+  if (found.dtype !== 'float32') return [`"${name}": dtypes differ: file ${found.dtype}, network float32`];
+  if (String(found.shape) !== String(shape)) return [`"${name}": shapes differ: file [${found.shape}], network [${shape}]`];
+  return [];
+}

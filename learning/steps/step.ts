@@ -1,0 +1,70 @@
+/**
+ * What a training step is: a pure function of tensors, so that it can run as it stands or be recorded and compiled. No value is
+ * read on the host inside, nothing is drawn at random, and what changes from step to step (the learning rate too) is a tensor.
+ */
+import { isTrainable, type ParameterSpec, type State } from '../networks/parameters.ts';
+import { fromBytes, hand, keep } from '../ops/native.ts';
+import { type Optimizer, tensorOf } from '../optimizers/optimizer.ts';
+import { type Tensor, tf } from '../tensorflow.ts';
+
+/**
+ * State and batch in, next state and metrics (scalars) out. The caller owns them all; a tensor the step does not change is handed
+ * on as it is, so free the old state with `disposeReplaced`.
+ */
+export type Step<Batch extends Record<string, Tensor>, Metrics extends Record<string, Tensor>> = (
+  state: State,
+  batch: Batch,
+) => { state: State; metrics: Metrics };
+
+/** How a step is carried out: as it stands, until a compiler takes this place. */
+export function run<B extends Record<string, Tensor>, M extends Record<string, Tensor>>(step: Step<B, M>): Step<B, M> {
+  return (state, batch) => tf.tidy(() => step(state, batch));
+}
+
+/** Free the tensors of a state that its successor does not share. */
+export function disposeReplaced(old: State, next: State = {}): void {
+  for (const [name, tensor] of Object.entries(old)) if (next[name] !== tensor) tensor.dispose();
+}
+
+/**
+ * Pixels to float32 0..1, as SimCLR feeds them: no mean, no deviation.
+ * @param pixels  [B, H, W, 3], 0 to 255: bytes of `bytesTensor`, or float32
+ */
+export function imagesOf(pixels: Tensor): Tensor {
+  return tf.div(pixels.dtype === 'float32' ? pixels : fromBytes(pixels), 255);
+}
+
+/** What a loss function leaves besides the loss: the network's output and its new statistics. */
+export type Forward = { loss: Tensor; extra: { output: Tensor; statistics: State } };
+
+/**
+ * Loss, extras and gradients of the trainable parameters.
+ * @param forward  from all values to the loss (scalar) and the extras
+ */
+export function gradientsOf(
+  parameters: ParameterSpec[],
+  state: State,
+  forward: (values: State) => Forward,
+): Forward & { gradients: State } {
+  const names = parameters.filter(isTrainable).map(({ name }) => name);
+  let kept: Forward['extra'] | undefined;
+  const lossOf = (...weights: Tensor[]) => {
+    const { loss, extra } = forward({ ...state, ...zip(names, weights) });
+    kept = { output: keep(extra.output), statistics: mapState(extra.statistics, keep) };
+    return loss as ReturnType<typeof tf.scalar>;
+  };
+  const weights = names.map((name) => tensorOf(state, name));
+  const { value, grads } = tf.valueAndGrads(lossOf)(weights);
+  if (!kept) throw new Error('Cannot take gradients as the loss must be computed once: it was not');
+  const extra = { output: hand(kept.output), statistics: mapState(kept.statistics, hand) };
+  return { loss: value, extra, gradients: zip(names, grads) };
+}
+
+const zip = (names: string[], tensors: Tensor[]): State => Object.fromEntries(names.map((name, i) => [name, tensors[i]!]));
+const mapState = (state: State, f: (tensor: Tensor) => Tensor): State =>
+  Object.fromEntries(Object.entries(state).map(([name, tensor]) => [name, f(tensor)]));
+
+/** The state after an update: new weights, slots and statistics; the rest as it was. */
+export function nextState(state: State, optimizer: Optimizer, gradients: State, statistics: State, learningRate: Tensor): State {
+  return { ...state, ...optimizer.update(state, gradients, learningRate), ...statistics };
+}

@@ -1,0 +1,70 @@
+/** The report in words: what a person who knows her images, and not our methods, wants to know first. */
+import type { ReportInput } from './input.ts';
+import { accuracyText, count, fractionsOf, percent, type Summary, summarise } from './summary.ts';
+
+/** The first sentences of the report, most important first. */
+export function headline(input: Pick<ReportInput, 'scores'>): string[] {
+  const fractions = fractionsOf(input.scores);
+  const first = fractions[0];
+  const last = fractions.at(-1);
+  if (first === undefined || last === undefined) return ['No model was scored.'];
+  const summaries = summarise(input.scores);
+  return first === last ? [sentenceFor(summaries, first)] : [sentenceFor(summaries, first), sentenceFor(summaries, last)];
+}
+
+function sentenceFor(summaries: Summary[], fraction: number): string {
+  const of = (model: Summary['model']) => summaries.find((summary) => summary.fraction === fraction && summary.model === model);
+  const classifier = of('classifier');
+  const baseline = of('baseline');
+  const student = of('student');
+  const any = classifier ?? baseline ?? student;
+  if (!any) return '';
+  const labels =
+    fraction === 1
+      ? `With all labels (${count(any.images)} images)`
+      : `With ${percent(fraction)} of the labels (${count(any.images)} images)`;
+  const parts = [
+    classifier && `the classifier is right on ${whole(classifier.mean)} of the test images`,
+    baseline && `the same network without pretraining on ${whole(baseline.mean)}`,
+    student && `the student on ${whole(student.mean)}`,
+  ].filter((part) => part !== undefined);
+  return `${labels} ${parts.join('; ')}.`;
+}
+
+/** `71 %`; near the ends a decimal is kept, as 99.6 % is not 100 %. */
+function whole(share: number): string {
+  return share > 0.98 || share < 0.02 ? accuracyText(share) : `${Math.round(100 * share)} %`;
+}
+
+/** What the numbers can and cannot bear. */
+export function cautions(input: ReportInput): string[] {
+  const { test } = input.images;
+  const summaries = summarise(input.scores);
+  const largest = fractionsOf(input.scores).at(-1);
+  const centre = summaries.find(({ model, fraction }) => model === 'student' && fraction === largest)?.mean ?? 0.5;
+  const margin = test > 0 ? 100 * 1.96 * Math.sqrt((centre * (1 - centre)) / test) : 0;
+  const lines =
+    test > 0
+      ? [
+          `Measured on ${count(test)} test images, so an accuracy is known to about ± ${margin.toFixed(1)} points (95 % of the time); a smaller difference may be chance.`,
+        ]
+      : [];
+  const guess = largestClassShare(input);
+  if (guess) {
+    const which = guess.tied ? `Always answering the same class` : `Always answering “${guess.name}”, the most frequent class,`;
+    lines.push(`${which} would be right on ${accuracyText(guess.share)}.`);
+  }
+  if (summaries.some(({ draws }) => draws > 1))
+    lines.push('“±” is the standard deviation over label draws: other labelled images, same network.');
+  else if (summaries.some(({ fraction }) => fraction < 1))
+    lines.push('Each fraction is one draw of labels; another draw would give other numbers. Set labels.draws to see by how much.');
+  return lines;
+}
+
+function largestClassShare({ evaluations, classes }: ReportInput): { name: string; share: number; tied: boolean } | undefined {
+  const sizes = evaluations[0]?.confusion.map((row) => row.reduce((sum, value) => sum + value, 0)) ?? [];
+  const total = sizes.reduce((sum, value) => sum + value, 0);
+  const largest = Math.max(...sizes);
+  if (total === 0) return undefined;
+  return { name: classes[sizes.indexOf(largest)] ?? '', share: largest / total, tied: sizes.every((size) => size === largest) };
+}

@@ -1,0 +1,47 @@
+/** What a report is made from. The caller gathers it from the store; everything here is plain data. */
+import type { SetAside } from '../contracts/artifacts.ts';
+import type { CurvePoint } from '../contracts/progress.ts';
+import type { Recipe } from '../contracts/recipe.ts';
+import type { ModelKind, Score } from '../contracts/scores.ts';
+
+/** One model on the test set. `confusion[t][p]`: test images of class t that the model called p; [classes][classes], counts. */
+export type Evaluation = { model: ModelKind; fraction: number; draw: number; confusion: number[][] };
+
+/** The learning curve of one training. `fraction` and `draw` are absent for the representation, which sees no labels. */
+export type Curve = { stage: 'representation' | ModelKind; fraction?: number; draw?: number; points: CurvePoint[] };
+
+/**
+ * One test image and what a model said about it.
+ * `pixels`: a `data:image/…` URI, or RGB bytes [size × size × 3]. `predictions`: best first, one to three are shown.
+ */
+export type Example = {
+  id: string;
+  pixels: string | Uint8Array;
+  size: number;
+  /** Index into `classes`. */
+  truth: number;
+  predictions: { class: number; probability: number }[];
+};
+
+export type ReportInput = {
+  run: string;
+  recipe: Recipe;
+  classes: string[];
+  /** `pool`: images to learn from, `labelled`: how many of them have a label, `test`: test images, `size`: pixels. */
+  images: { pool: number; labelled: number; test: number; size: number };
+  setAside: SetAside;
+  scores: Score[];
+  /** The student at the largest fraction, first draw, is shown in detail; others may be missing. */
+  evaluations: Evaluation[];
+  curves: Curve[];
+  /** Answers of the same student; about 12 to 24 right and wrong ones. */
+  examples: Example[];
+  timings?: { stage: string; seconds: number }[];
+  /** The artifacts behind the numbers, in pipeline order. */
+  artifacts?: { stage: string; what: string; key: string; digest: string }[];
+  /** What decides the bits: TensorFlow version, device, threads, … as the manifests tell it. */
+  made?: Record<string, unknown>;
+  links?: { text: string; href: string }[];
+  /** When the report was made, ISO 8601; left out of the page when absent. */
+  date?: string;
+};

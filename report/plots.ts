@@ -1,0 +1,126 @@
+/** Plots as SVG text, made by Vega without a browser. Colours of text and lines follow the page (`currentColor`). */
+import * as vega from 'vega';
+import { compile, type TopLevelSpec } from 'vega-lite';
+import type { CurvePoint } from '../contracts/progress.ts';
+import { Html } from './html.ts';
+import type { Curve, ReportInput } from './input.ts';
+import { deviation, fractionsOf, MODELS, mean, percent } from './summary.ts';
+
+/** Readable on white and on near-black, told apart by the colour-blind (Okabe and Ito), the same as in the page's style. */
+export const COLOURS = { baseline: '#8a8f98', classifier: '#0072b2', student: '#d55e00', representation: '#009e73' } as const;
+
+const CONFIG: TopLevelSpec['config'] = {
+  background: 'transparent',
+  font: 'system-ui, sans-serif',
+  view: { stroke: 'transparent' },
+  axis: {
+    labelColor: 'currentColor',
+    titleColor: 'currentColor',
+    gridColor: 'currentColor',
+    gridOpacity: 0.12,
+    domainColor: 'currentColor',
+    tickColor: 'currentColor',
+    labelFontSize: 13,
+    titleFontSize: 13,
+    titleFontWeight: 'normal',
+    domainOpacity: 0.4,
+    tickOpacity: 0.4,
+  },
+  legend: {
+    labelColor: 'currentColor',
+    titleColor: 'currentColor',
+    labelFontSize: 13,
+    symbolOpacity: 1,
+    orient: 'top',
+    title: null,
+    symbolStrokeWidth: 3,
+  },
+};
+const SIZE = { width: 540, height: 260 };
+const colour = { field: 'model', type: 'nominal' as const, scale: { domain: MODELS, range: MODELS.map((model) => COLOURS[model]) } };
+
+/** Accuracy over the share of labels, on a logarithmic axis. Undefined with fewer than two fractions: there is no line to draw. */
+export async function accuracyPlot({ scores }: Pick<ReportInput, 'scores'>): Promise<Html | undefined> {
+  const fractions = fractionsOf(scores);
+  if (fractions.length < 2) return undefined;
+  const values = MODELS.flatMap((model) =>
+    fractions.flatMap((fraction) => {
+      const group = scores.filter((score) => score.model === model && score.fraction === fraction).map(({ accuracy }) => 100 * accuracy);
+      if (group.length === 0) return [];
+      const centre = mean(group);
+      const sd = deviation(group) ?? 0;
+      return [{ model, share: 100 * fraction, accuracy: centre, low: centre - sd, high: centre + sd }];
+    }),
+  );
+  const labels = `{${fractions.map((fraction) => `'${100 * fraction}': '${percent(fraction)}'`).join(', ')}}[datum.value]`;
+  return svg({
+    ...SIZE,
+    data: { values },
+    encoding: {
+      x: {
+        field: 'share',
+        type: 'quantitative',
+        scale: { type: 'log', nice: false, padding: 24 },
+        axis: { title: 'labels used (logarithmic)', values: fractions.map((fraction) => 100 * fraction), labelExpr: labels, grid: false },
+      },
+      color: colour,
+    },
+    layer: [
+      {
+        mark: { type: 'rule', strokeWidth: 2, opacity: 0.5 },
+        encoding: {
+          y: { field: 'low', type: 'quantitative', scale: { zero: false }, title: 'right on the test images, %' },
+          y2: { field: 'high' },
+        },
+      },
+      {
+        mark: { type: 'line', strokeWidth: 2.5, point: { size: 60, filled: true } },
+        encoding: { y: { field: 'accuracy', type: 'quantitative' } },
+      },
+    ],
+  });
+}
+
+/** Loss over epochs, one line a training. Undefined when there is nothing to draw. */
+export async function curvePlot(curves: Curve[]): Promise<Html | undefined> {
+  const values = curves.flatMap(({ stage, fraction, draw, points }) =>
+    thin(points).map(({ epoch, loss }) => ({ model: stage, line: `${stage} ${fraction} ${draw}`, epoch, loss })),
+  );
+  if (values.length < 2) return undefined;
+  const stages = [...new Set(values.map(({ model }) => model))];
+  const scale = { domain: stages, range: stages.map((stage) => COLOURS[stage]) };
+  return svg({
+    ...SIZE,
+    height: 200,
+    data: { values },
+    mark: { type: 'line', strokeWidth: curves.length > 6 ? 1.2 : 2, opacity: curves.length > 6 ? 0.6 : 0.9 },
+    encoding: {
+      x: { field: 'epoch', type: 'quantitative', title: 'epoch', scale: { nice: false }, axis: { grid: false } },
+      y: { field: 'loss', type: 'quantitative', title: 'loss', scale: { zero: false } },
+      color: { field: 'model', type: 'nominal', scale, ...(stages.length < 2 ? { legend: null } : {}) },
+      detail: { field: 'line', type: 'nominal' },
+    },
+  });
+}
+
+const POINTS = 200;
+
+/** At most 200 points, each the mean of its neighbours, so that a long training does not make a long page. Losses that are no numbers are left out. */
+export function thin(points: CurvePoint[]): { epoch: number; loss: number }[] {
+  const finite = points.filter(({ loss }) => Number.isFinite(loss));
+  const width = Math.max(1, Math.ceil(finite.length / POINTS));
+  return Array.from({ length: Math.ceil(finite.length / width) }, (_, i) => {
+    const group = finite.slice(i * width, (i + 1) * width);
+    return { epoch: mean(group.map(({ epoch }) => epoch)), loss: mean(group.map(({ loss }) => loss)) };
+  });
+}
+
+async function svg(spec: TopLevelSpec): Promise<Html> {
+  const full = { ...spec, autosize: { type: 'fit', contains: 'padding' }, config: CONFIG } as TopLevelSpec;
+  const view = new vega.View(vega.parse(compile(full).spec), { renderer: 'none' });
+  const text = await view.toSVG();
+  view.finalize();
+  return new Html(
+    text.replace(/<svg [^>]*?(viewBox="[^"]*")[^>]*>/, '<svg class="plot" role="img" xmlns="http://www.w3.org/2000/svg" $1>'),
+  );
+}

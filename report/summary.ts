@@ -1,0 +1,63 @@
+/** Scores over label draws: mean and spread per model and fraction, and how figures are written. */
+import type { ModelKind, Score } from '../contracts/scores.ts';
+
+export const MODELS: ModelKind[] = ['baseline', 'classifier', 'student'];
+
+/** `sd` is the sample standard deviation over the draws, undefined for a single one. Accuracies are shares in [0, 1]. */
+export type Summary = { model: ModelKind; fraction: number; draws: number; images: number; mean: number; sd?: number };
+
+/** One summary per (fraction, model), smallest fraction first, models in the order of `MODELS`. */
+export function summarise(scores: Score[]): Summary[] {
+  return fractionsOf(scores).flatMap((fraction) =>
+    MODELS.flatMap((model) => {
+      const group = scores.filter((score) => score.model === model && score.fraction === fraction);
+      if (group.length === 0) return [];
+      const accuracies = group.map(({ accuracy }) => accuracy);
+      const images = Math.round(mean(group.map(({ images }) => images)));
+      return [{ model, fraction, draws: group.length, images, mean: mean(accuracies), sd: deviation(accuracies) }];
+    }),
+  );
+}
+
+export function fractionsOf(scores: { fraction: number }[]): number[] {
+  return [...new Set(scores.map(({ fraction }) => fraction))].sort((a, b) => a - b);
+}
+
+export function mean(values: number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Sample standard deviation (n − 1), undefined for fewer than two values. */
+export function deviation(values: number[]): number | undefined {
+  if (values.length < 2) return undefined;
+  const centre = mean(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1));
+}
+
+/** `5 %`, `0.5 %`: a fraction of the labels. */
+export function percent(fraction: number): string {
+  return `${Number((100 * fraction).toPrecision(3))} %`;
+}
+
+/** `71.3 %`: an accuracy. */
+export function accuracyText(share: number): string {
+  return Number.isFinite(share) ? `${(100 * share).toFixed(1)} %` : '–';
+}
+
+/** `71.3 ± 1.2 %`, or `71.3 %` from a single draw. */
+export function spreadText({ mean: centre, sd }: Summary): string {
+  return sd === undefined ? accuracyText(centre) : `${(100 * centre).toFixed(1)} ± ${(100 * sd).toFixed(1)} %`;
+}
+
+/** `12,345` */
+export function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** `1 h 4 min`, `3 min 20 s`, `12 s` */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${seconds < 10 ? Number(seconds.toFixed(1)) : whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}

@@ -1,0 +1,91 @@
+/** The report's tables. */
+import { type Html, html } from './html.ts';
+import type { Evaluation, ReportInput } from './input.ts';
+import { accuracyText, count, fractionsOf, MODELS, percent, spreadText, summarise } from './summary.ts';
+
+/** Models by fraction: mean ± standard deviation over draws. */
+export function accuracyTable({ scores }: Pick<ReportInput, 'scores'>): Html {
+  const summaries = summarise(scores);
+  const rows = fractionsOf(scores).map((fraction) => {
+    const group = summaries.filter((summary) => summary.fraction === fraction);
+    const cells = MODELS.map((model) => {
+      const summary = group.find((entry) => entry.model === model);
+      return html`<td class="number ${model}">${summary ? spreadText(summary) : '–'}</td>`;
+    });
+    const draws = Math.max(...group.map((summary) => summary.draws));
+    return html`<tr><th scope="row" class="short">${percent(fraction)}</th><td class="number">${count(group[0]?.images ?? 0)}</td><td class="number draws">${draws}</td>${cells}</tr>`;
+  });
+  return html`<div class="scroll"><table class="accuracy">
+<thead><tr><th scope="col">labels used</th><th scope="col" class="number">images</th><th scope="col" class="number draws">draws</th>
+<th scope="col" class="number"><i class="dot baseline"></i>baseline<small>no pretraining</small></th>
+<th scope="col" class="number"><i class="dot classifier"></i>classifier<small>fine-tuned</small></th>
+<th scope="col" class="number"><i class="dot student"></i>student<small>distilled</small></th></tr></thead>
+<tbody>${rows}</tbody></table></div>`;
+}
+
+/** Classes above which a matrix is no picture any more: the most frequent mistakes are listed instead. */
+const MATRIX_CLASSES = 30;
+
+/** Rows: what the image is; columns: what the model says. Shade: share of the row. */
+export function confusionTable({ confusion }: Evaluation, classes: string[]): Html {
+  if (classes.length > MATRIX_CLASSES) return frequentMistakes(confusion, classes);
+  const head = classes.map((name) => html`<th scope="col" class="turned"><span>${name}</span></th>`);
+  const rows = confusion.map((row, t) => {
+    const total = row.reduce((sum, value) => sum + value, 0);
+    const cells = row.map((value, p) => {
+      const share = total > 0 ? value / total : 0;
+      const title = `${count(value)} of ${count(total)} images of ${classes[t] ?? t} were called ${classes[p] ?? p}`;
+      const kind = t === p ? 'right' : 'wrong';
+      return html`<td class="cell ${kind}${share > 0.55 ? ' strong' : ''}" style="--share:${share.toFixed(3)}" title="${title}">${value === 0 ? '' : count(value)}</td>`;
+    });
+    return html`<tr><th scope="row">${classes[t] ?? String(t)}</th>${cells}</tr>`;
+  });
+  return html`<div class="scroll"><table class="confusion"><thead><tr><th class="corner"><small>is ↓ &nbsp; called →</small></th>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
+}
+
+function frequentMistakes(confusion: number[][], classes: string[]): Html {
+  const pairs = confusion.flatMap((row, t) => row.map((value, p) => ({ t, p, value })).filter(({ t, p, value }) => t !== p && value > 0));
+  const rows = pairs
+    .sort((a, b) => b.value - a.value)
+    .slice(0, 20)
+    .map(
+      ({ t, p, value }) =>
+        html`<tr><th scope="row">${classes[t] ?? String(t)}</th><td>${classes[p] ?? String(p)}</td><td class="number">${count(value)}</td></tr>`,
+    );
+  return html`<p>${classes.length} classes; the most frequent mistakes:</p>
+<div class="scroll"><table><thead><tr><th scope="col">is</th><th scope="col">called</th><th scope="col" class="number">images</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+}
+
+export type ClassScore = { name: string; images: number; recall: number; precision: number };
+
+/** Per class: of its images, how many are found (recall); of what is called by its name, how much is right (precision). */
+export function classScores({ confusion }: Pick<Evaluation, 'confusion'>, classes: string[]): ClassScore[] {
+  return classes.map((name, c) => {
+    const images = (confusion[c] ?? []).reduce((sum, value) => sum + value, 0);
+    const called = confusion.reduce((sum, row) => sum + (row[c] ?? 0), 0);
+    const right = confusion[c]?.[c] ?? 0;
+    return { name, images, recall: right / images, precision: right / called };
+  });
+}
+
+export function classTable(evaluation: Evaluation, classes: string[]): Html {
+  const rows = classScores(evaluation, classes).map(
+    ({ name, images, recall, precision }) =>
+      html`<tr><th scope="row">${name}</th><td class="number">${count(images)}</td><td class="number">${accuracyText(recall)}</td><td class="number">${accuracyText(precision)}</td><td class="wide">${bar(recall)}</td></tr>`,
+  );
+  const table = html`<div class="scroll"><table><thead><tr><th scope="col">class</th><th scope="col" class="number">test images</th><th scope="col" class="number">found</th><th scope="col" class="number">right when named</th><th class="wide"></th></tr></thead><tbody>${rows}</tbody></table></div>`;
+  return classes.length > MATRIX_CLASSES ? html`<details><summary>All ${classes.length} classes</summary>${table}</details>` : table;
+}
+
+function bar(share: number): Html {
+  return html`<span class="bar"><span style="width:${(100 * (Number.isFinite(share) ? share : 0)).toFixed(1)}%"></span></span>`;
+}
+
+export function setAsideTable({ setAside }: Pick<ReportInput, 'setAside'>): Html | undefined {
+  if (setAside.count === 0) return undefined;
+  const rows = setAside.examples.map(({ image, reason }) => html`<tr><td class="path">${image}</td><td>${reason}</td></tr>`);
+  const more = setAside.count - setAside.examples.length;
+  return html`<p>${count(setAside.count)} ${setAside.count === 1 ? 'image' : 'images'} could not be read and ${setAside.count === 1 ? 'was' : 'were'} left out.</p>
+<div class="scroll"><table><thead><tr><th scope="col">image</th><th scope="col">reason</th></tr></thead><tbody>${rows}</tbody></table></div>
+${more > 0 ? html`<p class="quiet">… and ${count(more)} more</p>` : undefined}`;
+}

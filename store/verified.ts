@@ -1,0 +1,71 @@
+/** Reading objects so that damaged bytes never get through. */
+import { createHash, randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { StoredObject } from '../contracts/artifacts.ts';
+import { Failure } from '../contracts/failures.ts';
+import { sha256 } from './digest.ts';
+import type { Store } from './store.ts';
+
+/** Once more, in case the bytes were damaged on their way. */
+const READINGS = 2;
+
+type Measure = { bytes: number; sha256: string };
+
+/** The bytes of an object. @throws Failure 'DataIntegrity' when it is missing, or two readings differ from its size or SHA-256 */
+export async function readVerified(store: Store, object: StoredObject): Promise<Buffer> {
+  let found: Measure | undefined;
+  for (let reading = 0; reading < READINGS; reading++) {
+    const bytes = await store.get(object.key);
+    if (bytes === undefined) throw damaged(object, undefined);
+    found = { bytes: bytes.length, sha256: sha256(bytes) };
+    if (matches(object, found)) return bytes;
+  }
+  throw damaged(object, found);
+}
+
+/** The same as a stream into a file: written beside it, checked, then renamed. The folder is made when it is missing. */
+export async function readToFile(store: Store, object: StoredObject, file: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  const partial = `${file}.${randomUUID()}.part`;
+  try {
+    let found: Measure | undefined;
+    for (let reading = 0; reading < READINGS; reading++) {
+      found = await download(store, object.key, partial);
+      if (matches(object, found)) return await rename(partial, file);
+    }
+    throw damaged(object, found);
+  } catch (error) {
+    await rm(partial, { force: true });
+    const full = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+    throw full
+      ? new Failure('ScratchFull', `Cannot write "${file}" as its disk must have space for ${object.bytes} bytes: it is full`, {
+          cause: error,
+        })
+      : error;
+  }
+}
+
+async function download(store: Store, key: string, file: string): Promise<Measure> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const measure = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      done(null, chunk);
+    },
+  });
+  await pipeline(await store.stream(key), measure, createWriteStream(file));
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+const matches = (object: StoredObject, found: Measure) => found.bytes === object.bytes && found.sha256 === object.sha256;
+
+function damaged({ key, bytes, sha256 }: StoredObject, found: Measure | undefined): Failure {
+  const state = found ? `${found.bytes} bytes, SHA-256 ${found.sha256.slice(0, 12)}…` : 'it is missing';
+  return new Failure('DataIntegrity', `Cannot read "${key}" as it must hold ${bytes} bytes with SHA-256 ${sha256.slice(0, 12)}…: ${state}`);
+}

@@ -1,0 +1,60 @@
+/** What the key of an artifact depends on. */
+import { expect, test } from 'vitest';
+import { classifierOf, representationOf, studentOf, viewsOf } from '../../activities/identity.ts';
+import type { ImagesRef, LabelsRef } from '../../contracts/artifacts.ts';
+import { Recipe, type RecipeInput } from '../../contracts/recipe.ts';
+
+const set = (digest: string) => ({ kind: 'shards' as const, key: digest, digest, images: 10, shards: 1, labelled: 10 });
+const images: ImagesRef = { pool: set('pool'), test: set('test'), classes: ['a', 'b'], size: 32, setAside: { count: 0, examples: [] } };
+const labels: LabelsRef = { kind: 'labels', key: 'labels', digest: 'labels', images: 4 };
+
+const recipeOf = (changes: Partial<RecipeInput> = {}) => Recipe.parse({ name: 'x', images: { train: 'x' }, ...changes });
+const representationKey = (changes?: Partial<RecipeInput>) => representationOf({ ...recipeOf(changes), images }).key;
+const classifierKey = (changes?: Partial<RecipeInput>, pretrained = true) =>
+  classifierOf({
+    ...recipeOf(changes),
+    images,
+    labels,
+    representation: pretrained ? { kind: 'representation', key: 'r', digest: 'r' } : undefined,
+  }).key;
+
+test('representationOf: how training is cut, watched or threaded does not count', () => {
+  const key = representationKey();
+  expect(representationKey({ pretrain: { segmentEpochs: 3 } })).toBe(key);
+  expect(representationKey({ compute: { checkpointSeconds: 1, threads: 1 } })).toBe(key);
+  expect(representationKey({ labels: { fractions: [0.5] }, finetune: { epochs: 3 }, name: 'y' })).toBe(key);
+});
+
+test('representationOf: what changes the weights counts', () => {
+  const changes: Partial<RecipeInput>[] = [
+    { seed: 2 },
+    { pretrain: { epochs: 21 } },
+    { views: { jitter: 0.4 } },
+    { encoder: { width: 1 } },
+  ];
+  expect(new Set([undefined, ...changes].map((change) => representationKey(change))).size).toBe(changes.length + 1);
+});
+
+test('classifierOf: settings of the baseline count for the baseline only, and those of fine-tuning not for it', () => {
+  const change = { finetune: { baseline: { weightDecay: 0.1 } } };
+  expect(classifierKey(change)).toBe(classifierKey());
+  expect(classifierKey(change, false)).not.toBe(classifierKey({}, false));
+  const rate = { finetune: { learningRate: { base: 1 } } };
+  expect(classifierKey(rate)).not.toBe(classifierKey());
+  expect(classifierKey(rate, false)).toBe(classifierKey({}, false));
+});
+
+test('studentOf: without a size of its own the student is as large as its teacher', () => {
+  const teacher = { kind: 'classifier' as const, key: 't', digest: 't' };
+  const chain = { images, labels, teacher, representation: { kind: 'representation' as const, key: 'r', digest: 'r' } };
+  const { architecture, pretrained } = studentOf({ ...recipeOf({ encoder: { depth: 34, width: 0.25 } }), ...chain });
+  expect(architecture.encoder).toEqual({ depth: 34, width: 0.25, stem: 'small' });
+  expect(pretrained).toBe(true);
+  expect(studentOf({ ...recipeOf({ distill: { student: { width: 0.25 } } }), ...chain }).pretrained).toBe(false);
+});
+
+test('viewsOf: every segment and shard has views of its own', () => {
+  const { views } = recipeOf();
+  const key = (shard: string, from: number) => viewsOf(shard, 32, views, 1, { from, to: from + 1 }).key;
+  expect(new Set([key('a', 0), key('b', 0), key('a', 1)]).size).toBe(3);
+});

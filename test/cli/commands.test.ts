@@ -1,0 +1,175 @@
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { expect, test } from 'vitest';
+
+const CLI = fileURLToPath(new URL('../../cli/fewlabels.js', import.meta.url));
+
+/** The real command, with a home of its own. */
+async function fewlabels(
+  args: string[],
+  environment: Record<string, string> = {},
+): Promise<{ status: number | null; out: string; err: string }> {
+  const home = await mkdtemp(join(tmpdir(), 'fewlabels-test-'));
+  const child = spawn(process.execPath, [CLI, ...args], {
+    cwd: home,
+    env: { PATH: process.env.PATH, HOME: home, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const texts = { out: '', err: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (texts.out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (texts.err += text));
+  const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { status, ...texts };
+}
+
+type Files = Record<string, string | 'image' | Buffer>;
+
+/** A folder with a recipe and files; `image` stands for a small PNG. */
+async function folderWith(recipe: string, files: Files): Promise<string> {
+  const root = await mkdtemp(join(tmpdir(), 'fewlabels-test-'));
+  const png = await sharp({ create: { width: 32, height: 32, channels: 3, background: '#336699' } })
+    .png()
+    .toBuffer();
+  await mkdir(join(root, 'images'), { recursive: true });
+  for (const [name, content] of Object.entries(files)) {
+    await mkdir(join(root, name, '..'), { recursive: true });
+    await writeFile(join(root, name), content === 'image' ? png : content);
+  }
+  const file = join(root, 'recipe.yaml');
+  await writeFile(file, recipe);
+  return file;
+}
+
+const RECIPE = 'name: cells\nimages: {train: images}\n';
+const classes = (counts: Record<string, number>): Files =>
+  Object.fromEntries(
+    Object.entries(counts).flatMap(([name, count]) =>
+      Array.from({ length: count }, (_, i) => [`images/${name}/${i}.png`, 'image' as const]),
+    ),
+  );
+const lineCount = (text: string) => text.trim().split('\n').length;
+
+test.each(['run', 'demo', 'check', 'init', 'list', 'status', 'cancel', 'report', 'predict', 'doctor', 'up', 'down', 'worker'])(
+  'fewlabels %s --help: says how it is used and ends with 0',
+  async (name) => {
+    const { status, out } = await fewlabels([name, '--help']);
+    expect([status, out.split('\n')[0]]).toEqual([0, expect.stringMatching(new RegExp(`^Usage: fewlabels ${name}`))]);
+  },
+);
+
+test('fewlabels: wrong usage ends with 2', async () => {
+  for (const args of [
+    ['unknown'],
+    ['run'],
+    ['check', 'a.yaml', '--no-such-option'],
+    ['list', '--limit', 'many'],
+    ['worker', 'trainings'],
+  ]) {
+    const { status, out, err } = await fewlabels(args);
+    expect([args, status, out]).toEqual([args, 2, '']);
+    expect(err).toMatch(/^✖ /);
+  }
+});
+
+test('fewlabels check: all mistakes of a recipe at once, with lines, and 2', async () => {
+  const file = await folderWith(
+    'name: cells\nimages: {train: images, size: 4}\npretrain:\n  temperature: -0.1\nlabels: {fractions: [2]}\n',
+    {},
+  );
+  const { status, out, err } = await fewlabels(['check', file]);
+  expect([status, out]).toEqual([2, '']);
+  expect(err.trim().split('\n')).toEqual([
+    '✖ images.size must be ≥ 8: got 4 (recipe.yaml:2)',
+    '✖ pretrain.temperature must be > 0: got -0.1 (recipe.yaml:4)',
+    '✖ labels.fractions[0] must be ≤ 1: got 2 (recipe.yaml:5)',
+  ]);
+});
+
+const BAD_IMAGES: [string, string, Files, RegExp][] = [
+  ['an empty folder', RECIPE, {}, /images/],
+  ['a folder that is not there', 'name: cells\nimages: {train: nowhere}\n', {}, /nowhere/],
+  ['a class with one image', RECIPE, classes({ cat: 5, dog: 1 }), /"dog" has 1/],
+  [
+    'a table that names missing files',
+    'name: cells\nimages: {train: {folder: images, labels: images/labels.csv}}\n',
+    { 'images/a.png': 'image', 'images/labels.csv': 'file,label\na.png,cat\nb.png,dog\n' },
+    /b\.png/,
+  ],
+  [
+    'a test class that training never saw',
+    'name: cells\nimages: {train: images, test: test}\n',
+    { ...classes({ cat: 3, dog: 3 }), 'test/cow/1.png': 'image' },
+    /"cow"/,
+  ],
+];
+
+test.each(BAD_IMAGES)('fewlabels run, check: %s is one message and 2, and nothing is started', async (_what, recipe, files, message) => {
+  const file = await folderWith(recipe, files);
+  for (const command of ['check', 'run']) {
+    const { status, out, err } = await fewlabels([command, file]);
+    expect([command, status, out, lineCount(err)]).toEqual([command, 2, '', 1]);
+    expect(err).toMatch(/^✖ Cannot /);
+    expect(err).toMatch(message);
+  }
+});
+
+test('fewlabels check: counts per class, the split, and the images that cannot be read', async () => {
+  const files: Files = { ...classes({ cat: 10, dog: 10 }), 'images/dog/text.png': 'this is no image' };
+  const file = await folderWith(`${RECIPE.replace('images: {', 'images: {setAsideLimit: 0.5, ')}labels: {fractions: [0.5, 1]}\n`, files);
+  const { status, out } = await fewlabels(['check', file]);
+  expect(status).toBe(0);
+  expect(out).toMatch(/17 images to learn from, 17 of them labelled; 4 test images \(20 % of each class, split off\); 2 classes/);
+  expect(out).toMatch(/^cat +8 +2$/m);
+  expect(out).toMatch(/1 of the 21 images looked at cannot be read/);
+  const { out: text } = await fewlabels(['check', file, '--json']);
+  expect(JSON.parse(text)).toMatchObject({
+    classes: [
+      { name: 'cat', learn: 8, test: 2 },
+      { name: 'dog', learn: 9, test: 2 },
+    ],
+    looked: { unreadable: [{ image: expect.stringContaining('text.png') }] },
+  });
+});
+
+test('fewlabels check: too many unreadable images are bad input', async () => {
+  const file = await folderWith(RECIPE, { ...classes({ cat: 5, dog: 5 }), 'images/dog/text.png': 'this is no image' });
+  const { status, err } = await fewlabels(['check', file]);
+  expect([status, err]).toEqual([2, expect.stringContaining('above images.setAsideLimit (5 %)')]);
+});
+
+test('fewlabels init: writes a recipe that check accepts', async () => {
+  const file = await folderWith('', classes({ cat: 6, dog: 6 }));
+  const written = join(file, '../cells.yaml');
+  expect((await fewlabels(['init', join(file, '../images'), '--output', written])).status).toBe(0);
+  expect((await fewlabels(['check', written])).status).toBe(0);
+  expect((await fewlabels(['init', join(file, '../images'), '--output', written])).status).toBe(2);
+});
+
+test('fewlabels list, status, cancel, report: without servers one message and 1', async () => {
+  for (const args of [['list'], ['status', 'x'], ['cancel', 'x'], ['report', 'x']]) {
+    const { status, out, err } = await fewlabels(args);
+    expect([args, status, out, lineCount(err)]).toEqual([args, 1, '', 1]);
+    expect(err).toMatch(/^✖ Cannot .*fewlabels up/);
+  }
+});
+
+test('fewlabels run: a Temporal server that does not answer is one message and 1', async () => {
+  const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as { port: number };
+  const file = await folderWith(RECIPE, classes({ cat: 3, dog: 3 }));
+  const address = `127.0.0.1:${port}`;
+  const { status, err } = await fewlabels(['run', file], { TEMPORAL_ADDRESS: address });
+  server.close();
+  expect([status, err]).toEqual([1, expect.stringMatching(`^✖ Cannot use the Temporal server at ${address} as it must answer`)]);
+}, 30_000);
+
+test('fewlabels: a wrong variable of the environment is bad input', async () => {
+  const { status, err } = await fewlabels(['list'], { FEWLABELS_LOG: 'loud' });
+  expect([status, err]).toEqual([2, expect.stringContaining('FEWLABELS_LOG')]);
+});

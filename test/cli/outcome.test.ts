@@ -1,0 +1,62 @@
+import { WorkflowFailedError } from '@temporalio/client';
+import { ActivityFailure, ApplicationFailure, CancelledFailure, RetryState } from '@temporalio/common';
+import { expect, test } from 'vitest';
+import { forwardCost, workOf } from '../../cli/estimate.ts';
+import { failureOf } from '../../cli/failure-text.ts';
+import { scoreTable } from '../../cli/outcome.ts';
+import { exitStatus, explain } from '../../cli/problem.ts';
+import { printable } from '../../cli/terminal.ts';
+import { Failure } from '../../contracts/failures.ts';
+import { Recipe } from '../../contracts/recipe.ts';
+import { sampleInput } from '../report/sample.ts';
+
+test('scoreTable: models by fraction, mean ± standard deviation, in columns', () => {
+  expect(scoreTable(sampleInput().scores)).toEqual([
+    'labels  images  draws      baseline    classifier       student',
+    '   5 %     150      3  52.0 ± 2.0 %  71.0 ± 1.0 %  70.5 ± 1.0 %',
+    '  25 %     750      2  73.0 ± 1.4 %  81.0 ± 1.4 %  80.5 ± 0.7 %',
+    ' 100 %    3000      1        86.8 %        88.3 %        88.0 %',
+  ]);
+});
+
+test('failureOf: the innermost failure, with its kind', () => {
+  const cause = ApplicationFailure.nonRetryable('Cannot continue as the loss is NaN', 'TrainingDiverged');
+  const activity = new ActivityFailure('Activity task failed', 'pretrain', '1', RetryState.NON_RETRYABLE_FAILURE, 'me', cause);
+  const error = new WorkflowFailedError('Workflow execution failed', activity, RetryState.NON_RETRYABLE_FAILURE);
+  expect(failureOf(error)).toEqual({ state: 'failed', kind: 'TrainingDiverged', message: 'Cannot continue as the loss is NaN' });
+});
+
+test('failureOf: a cancelled run is no failed one', () => {
+  const error = new WorkflowFailedError(
+    'Workflow execution cancelled',
+    new CancelledFailure('cancelled'),
+    RetryState.NON_RETRYABLE_FAILURE,
+  );
+  expect(failureOf(error).state).toBe('cancelled');
+});
+
+test('exitStatus: what the person can mend is 2, the rest 1', () => {
+  expect([new Failure('InvalidImages', 'm'), new Failure('AccessDenied', 'm'), new Error('m')].map(exitStatus)).toEqual([2, 1, 1]);
+});
+
+test('explain: a message without a stack, and the cause where it adds something', () => {
+  expect(explain(new Error('Cannot connect', { cause: new Error('ECONNREFUSED') }))).toEqual(['Cannot connect (ECONNREFUSED)']);
+  expect(explain(new Error('Cannot connect: ECONNREFUSED', { cause: new Error('ECONNREFUSED') }))).toEqual([
+    'Cannot connect: ECONNREFUSED',
+  ]);
+});
+
+test('printable: a file name cannot steer the terminal', () => {
+  expect(printable('a\u001b[2Jb\r\nc\td')).toBe('a\ufffd[2Jb\ufffd\nc\td');
+});
+
+test('forwardCost: half the width is a quarter of the work, twice the size four times', () => {
+  const encoder = { depth: 18, width: 1, stem: 'small' } as const;
+  expect(forwardCost({ ...encoder, width: 0.5 }, 32) / forwardCost(encoder, 32)).toBeCloseTo(1 / 4);
+  expect(forwardCost(encoder, 64) / forwardCost(encoder, 32)).toBeCloseTo(4);
+});
+
+test('workOf: pretraining is two views of every image in every epoch, forwards and twice backwards', () => {
+  const recipe = Recipe.parse({ name: 'x', images: { train: 'x' }, encoder: { width: 1 }, pretrain: { epochs: 10 } });
+  expect(workOf(recipe, 100, [5, 10, 100]).pretrain).toBeCloseTo(10 * 100 * 2 * 3 * 0.56e9);
+});

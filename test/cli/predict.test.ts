@@ -1,0 +1,81 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import sharp from 'sharp';
+import { beforeAll, expect, test } from 'vitest';
+import type { Architecture } from '../../contracts/trainer.ts';
+import { networkOf } from '../../learning/networks/network.ts';
+import { initialValue, sizeOf } from '../../learning/networks/parameters.ts';
+import { encodeSafetensors, type HostTensors } from '../../learning/safetensors.ts';
+
+const CLI = fileURLToPath(new URL('../../cli/fewlabels.js', import.meta.url));
+const ARCHITECTURE: Architecture = {
+  encoder: { depth: 18, width: 0.0625, stem: 'small' },
+  headLayers: 0,
+  projection: 2,
+  classes: 2,
+  size: 16,
+};
+const CLASSES = ['dark, "very"', 'bright'];
+let folder: string;
+
+/** The real network with its classifier's weights set to zero: its bias alone decides, so the answer is softmax of the bias. */
+function student(bias: [number, number]): Uint8Array {
+  const tensors: HostTensors = {};
+  for (const spec of networkOf(ARCHITECTURE).parameters) {
+    const last = spec.role === 'bias' ? Float32Array.from(bias) : new Float32Array(sizeOf(spec));
+    const data = spec.part === 'classifier' ? last : initialValue(spec, 1);
+    tensors[spec.name] = { dtype: 'float32', shape: spec.shape, data };
+  }
+  return encodeSafetensors(tensors, { architecture: JSON.stringify(ARCHITECTURE), classes: JSON.stringify(CLASSES) });
+}
+
+async function predict(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  const run = promisify(execFile)(process.execPath, [CLI, 'predict', join(folder, 'student.safetensors'), ...args], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, HOME: folder },
+  });
+  return run.then(
+    (texts) => ({ status: 0, ...texts }),
+    (error: { code: number; stdout: string; stderr: string }) => ({ status: error.code, stdout: error.stdout, stderr: error.stderr }),
+  );
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'fewlabels-test-'));
+  await mkdir(join(folder, 'images/deeper'), { recursive: true });
+  await writeFile(join(folder, 'student.safetensors'), student([Math.log(3), 0])); // softmax of [ln 3, 0] is [3/4, 1/4]
+  for (const name of ['a.png', 'deeper/b.jpg'])
+    await sharp({ create: { width: 20, height: 30, channels: 3, background: '#808080' } }).toFile(join(folder, 'images', name));
+});
+
+test('fewlabels predict: one line of CSV per image of a folder, names quoted where they must be', async () => {
+  const { status, stdout } = await predict('images');
+  expect([status, stdout.trim().split('\n')]).toEqual([
+    0,
+    ['image,class,probability', 'images/a.png,"dark, ""very""",0.7500', 'images/deeper/b.jpg,"dark, ""very""",0.7500'],
+  ]);
+}, 60_000);
+
+test('fewlabels predict --json: one object with every probability', async () => {
+  const { stdout } = await predict('images/a.png', '--json');
+  const { predictions } = JSON.parse(stdout) as { predictions: { probabilities: Record<string, number> }[] };
+  expect(predictions).toHaveLength(1);
+  expect(Object.values(predictions[0]?.probabilities ?? {})).toEqual([expect.closeTo(0.75, 5), expect.closeTo(0.25, 5)]);
+}, 60_000);
+
+test('fewlabels predict: an image that cannot be read is told, the others are answered, and the status is 1', async () => {
+  await writeFile(join(folder, 'broken.png'), 'this is no image');
+  const { status, stdout, stderr } = await predict('broken.png', 'images/a.png');
+  expect([status, stdout.trim().split('\n').length]).toEqual([1, 2]);
+  expect(stderr).toMatch(/^✖ broken\.png: /);
+}, 60_000);
+
+test('fewlabels predict: no images, and a missing one, are bad input', async () => {
+  expect((await predict('missing.png')).status).toBe(2);
+  await mkdir(join(folder, 'empty'), { recursive: true });
+  expect((await predict('empty')).status).toBe(2);
+});

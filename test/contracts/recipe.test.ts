@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest';
+import { labelDraws, Recipe, type RecipeInput } from '../../contracts/recipe.ts';
+
+const smallest: RecipeInput = { name: 'cells', images: { train: 'cells/train' } };
+
+/** Mistakes as `path: message`. */
+function mistakes(input: unknown): string[] {
+  const parsed = Recipe.safeParse(input);
+  return parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+}
+
+describe('recipe: defaults', () => {
+  test('recipe: a name and a folder are enough', () => {
+    const recipe = Recipe.parse(smallest);
+    expect(recipe).toMatchObject({
+      images: { train: 'cells/train', unlabelled: [], size: 32, testFraction: 0.2, setAsideLimit: 0.05 },
+      labels: { fractions: [0.05, 0.1, 1], draws: 1 },
+      encoder: { depth: 18, width: 0.5, stem: 'auto' },
+      views: { jitter: 0.5, minArea: 0.08, blur: 'auto', where: 'auto' },
+      // SimCLR's small-batch advice: LARS with 0.2·√batch, three layers, temperature 0.2 (google-research/simclr#166).
+      pretrain: { batch: 64, temperature: 0.2, headLayers: 3, optimizer: 'lars', learningRate: { base: 0.2, scaling: 'sqrt' } },
+      finetune: {
+        fromHeadLayer: 1,
+        learningRate: { base: 0.05, scaling: 'linear' },
+        baseline: { learningRate: { base: 0.1, scaling: 'linear' }, weightDecay: 5e-4 },
+      },
+      distill: { student: {}, temperature: 1, labelled: 0 },
+      seed: 1,
+      compute: { threads: 'auto', checkpointSeconds: 60 },
+    });
+  });
+
+  test('recipe: normalising a second time changes nothing', () => {
+    const recipe = Recipe.parse({
+      ...smallest,
+      pretrain: { epochs: 3, learningRate: { base: 1 } },
+      finetune: { baseline: { weightDecay: 0 } },
+    });
+    expect(recipe.pretrain.learningRate).toEqual({ base: 1, scaling: 'sqrt' });
+    expect(recipe.finetune.baseline.learningRate).toEqual({ base: 0.1, scaling: 'linear' });
+    expect(Recipe.parse(recipe)).toEqual(recipe);
+    expect(Recipe.parse(JSON.parse(JSON.stringify(recipe)))).toEqual(recipe);
+  });
+
+  test('recipe: every form of image source is accepted', () => {
+    const unlabelled = [
+      'more',
+      's3://bucket/prefix',
+      { folder: 'flat', labels: 'labels.csv' },
+      { generated: 'shapes', perClass: 10 },
+    ] as const;
+    expect(mistakes({ ...smallest, images: { train: 'a.npz', test: { folder: 'flat' }, unlabelled } })).toEqual([]);
+  });
+});
+
+describe('recipe: mistakes', () => {
+  test('recipe: all mistakes are reported at once, each with its place', () => {
+    const found = mistakes({
+      name: 'Blood Cells',
+      images: { train: '', size: 4 },
+      labels: { fractions: [0, 1.5] },
+      pretrain: { epochs: 0, batch: '64' },
+      seed: -1,
+    });
+    const places = found.map((mistake) => mistake.split(':')[0]);
+    expect(new Set(places)).toEqual(
+      new Set([
+        'name',
+        'images.train',
+        'images.size',
+        'labels.fractions.0',
+        'labels.fractions.1',
+        'pretrain.epochs',
+        'pretrain.batch',
+        'seed',
+      ]),
+    );
+  });
+
+  test.each([
+    ['at the top', { ...smallest, pretain: {} }, 'pretain'],
+    ['in a section', { ...smallest, pretrain: { epoch: 3 } }, 'epoch'],
+    ['deep inside', { ...smallest, finetune: { baseline: { learningRate: { base: 1, rate: 1 } } } }, 'rate'],
+  ])('recipe: an unknown key %s is a mistake that names it', (_, input, key) => {
+    expect(mistakes(input)).toEqual([expect.stringMatching(new RegExp(`Unrecognized key: "${key}"`))]);
+  });
+
+  test.each(['', 'Cells', '-cells', 'cells_2', 'ä', 'x'.repeat(64)])('recipe: the name %j is refused with the rule', (name) => {
+    expect(mistakes({ ...smallest, name })).toEqual(['name: must be lower-case letters, digits and hyphens, at most 63']);
+  });
+
+  test.each([
+    [{ labels: { fractions: [0.1, 1], draws: [5] } }, 'labels.draws: must have one number for each of the 2 fractions, got 1'],
+    [{ labels: { fractions: [0.1, 0.1] } }, 'labels.fractions: must not repeat a fraction'],
+    [
+      { pretrain: { headLayers: 2 }, finetune: { fromHeadLayer: 2 } },
+      'finetune.fromHeadLayer: must be below pretrain.headLayers (2), got 2',
+    ],
+  ] as const)('recipe: rules across fields: %j', (change, message) => {
+    expect(mistakes({ ...smallest, ...change })).toEqual([message]);
+  });
+
+  test.each([
+    [{ labels: { fractions: [0.1, 1], draws: [5, 1] } }],
+    [{ pretrain: { headLayers: 2 }, finetune: { fromHeadLayer: 1 } }],
+    [{ seed: 2 ** 32 - 1 }],
+    [{ finetune: { fromHeadLayer: 0 }, views: { blur: false }, encoder: { depth: 50, stem: 'imagenet' } }],
+  ])('recipe: %j is allowed', (change) => {
+    expect(mistakes({ ...smallest, ...change })).toEqual([]);
+  });
+});
+
+describe('labelDraws', () => {
+  test('labelDraws: smallest fraction first, and its own number of draws for each', () => {
+    expect(labelDraws({ fractions: [0.1, 0.01], draws: [1, 3] })).toEqual([
+      { fraction: 0.01, draw: 0 },
+      { fraction: 0.01, draw: 1 },
+      { fraction: 0.01, draw: 2 },
+      { fraction: 0.1, draw: 0 },
+    ]);
+  });
+
+  test('labelDraws: one number serves all fractions, but all labels can be drawn in one way only', () => {
+    expect(labelDraws({ fractions: [1, 0.5], draws: 2 })).toEqual([
+      { fraction: 0.5, draw: 0 },
+      { fraction: 0.5, draw: 1 },
+      { fraction: 1, draw: 0 },
+    ]);
+  });
+});

@@ -1,0 +1,87 @@
+/** A kept process, with small real programs in place of servers and workers. */
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Child } from '../../infra/local/child.ts';
+import { readSince } from '../../infra/local/logs.ts';
+import { identify, isRunning } from '../../infra/local/processes.ts';
+import type { ChildRecord } from '../../infra/local/record.ts';
+
+let home: string;
+let changes: ChildRecord[];
+let child: Child;
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'fewlabels-child-'));
+  await mkdir(join(home, 'logs'));
+  changes = [];
+});
+afterEach(async () => {
+  await child.stop(1_000);
+  await rm(home, { recursive: true, force: true });
+});
+
+/** A process that runs this program; ready when it has said so. */
+function keep(program: string): Child {
+  child = new Child({
+    name: 'data',
+    home,
+    command: process.execPath,
+    args: ['--eval', program],
+    env: { PATH: process.env.PATH },
+    cwd: home,
+    isReady: (log) => readSince(log).includes('ready'),
+    onChange: (_, record) => changes.push(record),
+  });
+  return child;
+}
+
+const RUNS = `console.log('ready'); setInterval(() => {}, 1000);`;
+
+test('child: its process is on record when it is ready, and gone after stop', async () => {
+  await keep(RUNS).start();
+  const last = changes.at(-1);
+  expect(last?.state).toBe('ready');
+  expect(isRunning(last?.process)).toBe(true);
+  await child.stop(5_000);
+  expect(isRunning(last?.process)).toBe(false);
+  expect(changes.at(-1)).toMatchObject({ state: 'stopped', restarts: 0 });
+});
+
+test('child: one that is killed is started again', async () => {
+  await keep(RUNS).start();
+  const first = changes.at(-1)?.process?.pid ?? 0;
+  process.kill(first, 'SIGKILL');
+  await until(() => changes.at(-1)?.state === 'ready' && changes.at(-1)?.process?.pid !== first);
+  expect(changes.at(-1)).toMatchObject({ restarts: 1, problem: undefined });
+});
+
+test('child: one that cannot start is a problem after three tries, with its last lines, and is tried again', async () => {
+  const started = keep(`console.log('first'); console.error('no such thing'); process.exit(7);`).start();
+  await expect(started).rejects.toThrow(
+    /^Cannot start data as it must keep running: it ended with status 7\..*\n {2}\| first\n {2}\| no such thing$/,
+  );
+  expect(changes.at(-1)).toMatchObject({ state: 'waiting', restarts: 3 });
+  child.retry();
+  expect(changes.at(-1)?.problem).toBeUndefined();
+  await until(() => changes.at(-1)?.restarts === 4);
+});
+
+test('child: one that ignores SIGTERM is killed when its grace is over', async () => {
+  await keep(`process.on('SIGTERM', () => console.log('not now')); ${RUNS}`).start();
+  const running = changes.at(-1)?.process;
+  await child.stop(300);
+  expect(await readFile(join(home, 'logs', 'data.log'), 'utf8')).toContain('not now');
+  expect(isRunning(running)).toBe(false);
+});
+
+test('isRunning: another process with the same number is not the one that was meant', () => {
+  const self = identify(process.pid);
+  expect(isRunning(self)).toBe(true);
+  expect(isRunning({ pid: process.pid, started: 'another boot:1' })).toBe(false);
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(20);
+}

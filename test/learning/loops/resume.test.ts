@@ -1,0 +1,204 @@
+import { copyFile, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { DistillJob, FinetuneJob, PretrainJob, ShardFiles } from '../../../contracts/trainer.ts';
+import { distill } from '../../../learning/loops/distill.ts';
+import { finetune } from '../../../learning/loops/finetune.ts';
+import type { Surroundings } from '../../../learning/loops/log.ts';
+import { pretrain } from '../../../learning/loops/pretrain.ts';
+import type { Outcome } from '../../../learning/loops/train.ts';
+import { networkOf } from '../../../learning/networks/network.ts';
+import { initialState } from '../../../learning/networks/parameters.ts';
+import { binding } from '../../../learning/ops/native.ts';
+import { saveModel } from '../../../learning/state.ts';
+import { tf } from '../../../learning/tensorflow.ts';
+import { architecture, CLASSES, scratch, settings, supply, surroundings } from './scratch.ts';
+
+const recipe = settings({
+  pretrain: { epochs: 3, batch: 6, headLayers: 2, projection: 16 },
+  finetune: { epochs: 3, atLeastSteps: 0, batch: 6 },
+  distill: { epochs: 3, batch: 6, labelled: 0.3 },
+});
+const common = { seed: 5, threads: 'auto' as const, checkpointSeconds: 1e6 };
+const classifier = architecture({ classes: CLASSES, headLayers: 1 });
+
+type Started = { resume?: string; untilEpoch?: number; checkpointSeconds?: number };
+type Case = {
+  views: 1 | 2;
+  prepare(folder: string): Promise<void>;
+  run(shards: ShardFiles, around: Surroundings, more: Started): Promise<Outcome>;
+};
+
+/** 13 images, 6 a batch: 2 steps an epoch, 6 in all, and one image left out of each epoch. */
+const cases: Record<string, Case> = {
+  pretrain: {
+    views: 2,
+    prepare: async () => undefined,
+    run(shards, around, more) {
+      const job: PretrainJob = {
+        kind: 'pretrain',
+        architecture: architecture(),
+        pretrain: recipe.pretrain,
+        shards,
+        untilEpoch: 3,
+        ...common,
+        ...more,
+      };
+      return pretrain(job, around);
+    },
+  },
+  finetune: {
+    views: 1,
+    prepare: (folder) => writeModel(join(folder, 'in', 'representation.safetensors'), architecture(), 6),
+    run(shards, around, more) {
+      const job: FinetuneJob & { shards: ShardFiles } = {
+        kind: 'finetune',
+        architecture: classifier,
+        baseline: false,
+        finetune: recipe.finetune,
+        shards,
+        ...common,
+        ...more,
+      };
+      return finetune(job, around);
+    },
+  },
+  distill: {
+    views: 1,
+    prepare: (folder) => writeModel(join(folder, 'in', 'teacher.safetensors'), classifier, 7),
+    run(shards, around, more) {
+      const student = architecture({ classes: CLASSES, headLayers: 0 });
+      const job: DistillJob = {
+        kind: 'distill',
+        pretrained: false,
+        teacher: classifier,
+        architecture: student,
+        distill: recipe.distill,
+        shards,
+        untilEpoch: 3,
+        ...common,
+        ...more,
+      };
+      return distill(job, around);
+    },
+  },
+};
+
+async function writeModel(file: string, of: typeof classifier, seed: number): Promise<void> {
+  const { parameters } = networkOf(of);
+  const state = initialState(parameters, seed);
+  await saveModel(file, state, parameters, of);
+  tf.dispose(state);
+}
+
+async function folderFor({ views, prepare }: Case, from = 0): Promise<{ folder: string; shards: ShardFiles }> {
+  const folder = await scratch();
+  await prepare(folder);
+  return { folder, shards: await supply(folder, { images: 13, perShard: 5, epochs: 3, from, views }) };
+}
+
+const out = (folder: string, file: string) => readFile(join(folder, 'out', file));
+
+describe.each(Object.entries(cases))('%s', (name, each) => {
+  test.each([3, 4])(`${name}: stopped after step %i and resumed gives the same bytes as never stopped`, async (stopAt) => {
+    const straight = await folderFor(each);
+    const around = surroundings(straight.folder);
+    expect((await each.run(straight.shards, around, {})).finished).toBe(true);
+
+    const first = await folderFor(each);
+    const interrupted = surroundings(first.folder, stopAt);
+    expect((await each.run(first.shards, interrupted, {})).finished).toBe(false);
+    expect(interrupted.heard.checkpoints.map(({ step, epoch, final }) => ({ step, epoch, final }))).toEqual([
+      { step: stopAt, epoch: Math.floor(stopAt / 2), final: false },
+    ]);
+
+    const second = await folderFor(each, Math.floor(stopAt / 2)); // inputs from the epoch that the checkpoint names
+    await copyFile(join(first.folder, 'out', interrupted.heard.checkpoints[0]!.file), join(second.folder, 'in', 'resume.safetensors'));
+    const resumed = surroundings(second.folder);
+    expect((await each.run(second.shards, resumed, { resume: 'resume.safetensors' })).finished).toBe(true);
+
+    const last = 'checkpoint-00000006.safetensors';
+    expect(resumed.heard.checkpoints.map(({ file, final }) => ({ file, final }))).toEqual([{ file: last, final: true }]);
+    expect((await out(second.folder, last)).equals(await out(straight.folder, last))).toBe(true);
+    expect((await out(second.folder, 'model.safetensors')).equals(await out(straight.folder, 'model.safetensors'))).toBe(true);
+  });
+
+  test(`${name}: a run leaves no tensor behind`, async () => {
+    const { folder, shards } = await folderFor(each);
+    const before = [tf.memory().numTensors, binding().getNumOfTensors()];
+    await each.run(shards, surroundings(folder), {});
+    expect([tf.memory().numTensors, binding().getNumOfTensors()]).toEqual(before);
+  });
+});
+
+describe('pretrain: segments and checkpoints', () => {
+  const each = cases.pretrain!;
+
+  test('pretrain: a segment ends with a final checkpoint of its epoch and no model', async () => {
+    const { folder, shards } = await folderFor(each);
+    const around = surroundings(folder);
+    expect((await each.run(shards, around, { untilEpoch: 2 })).finished).toBe(true);
+    expect(around.heard.checkpoints).toMatchObject([{ step: 4, epoch: 2, final: true }]);
+    await expect(out(folder, 'model.safetensors')).rejects.toThrow(/ENOENT/);
+  });
+
+  test('pretrain: a job whose epochs are all done writes the model and nothing else', async () => {
+    const { folder, shards } = await folderFor(each);
+    await each.run(shards, surroundings(folder), {});
+    const again = await scratch();
+    await copyFile(join(folder, 'out', 'checkpoint-00000006.safetensors'), join(again, 'in', 'resume.safetensors'));
+    const around = surroundings(again);
+    expect(await each.run(shards, around, { resume: 'resume.safetensors' })).toMatchObject({ finished: true });
+    expect(around.heard.checkpoints).toEqual([]);
+    expect((await out(again, 'model.safetensors')).equals(await out(folder, 'model.safetensors'))).toBe(true);
+  });
+
+  test('pretrain: writes a checkpoint whenever so many seconds of its clock have passed', async () => {
+    const { folder, shards } = await folderFor(each);
+    const around = surroundings(folder);
+    await each.run(shards, around, { checkpointSeconds: 1 }); // the clock goes on by two seconds a look
+    expect(around.heard.checkpoints.map(({ step, final }) => [step, final])).toEqual([
+      [1, false],
+      [2, false],
+      [3, false],
+      [4, false],
+      [5, false],
+      [6, true],
+    ]);
+  });
+
+  test('pretrain: is told to stop while it waits for a file, and returns', async () => {
+    const folder = await scratch();
+    const around = surroundings(folder);
+    const running = each.run([{ images: 12 }], around, {});
+    around.heard.stop.abort();
+    expect(await running).toMatchObject({ finished: false, facts: { steps: 0 } });
+  });
+
+  test('pretrain: progress and curve tell step, epoch, loss and learning rate', async () => {
+    const { folder, shards } = await folderFor(each);
+    const around = surroundings(folder);
+    await each.run(shards, around, {});
+    expect(around.heard.progress.map(({ step, steps, epoch, epochs, images }) => [step, steps, epoch, epochs, images])).toEqual(
+      [1, 2, 3, 4, 5, 6].map((step) => [step, 6, Math.floor(step / 2), 3, 6 * step]),
+    );
+    const curve = around.heard.checkpoints.at(-1)!.curve;
+    expect(curve.map(({ step, epoch }) => [step, epoch])).toEqual([1, 2, 3, 4, 5, 6].map((step) => [step, step / 2]));
+    expect(curve[0]).toMatchObject({ learningRate: 0 }); // the first step of a warm-up
+  });
+});
+
+test('pretrain: a learning rate beyond reason ends as TrainingDiverged and names the last good checkpoint', async () => {
+  const { folder, shards } = await folderFor(cases.pretrain!);
+  const wild = {
+    ...recipe.pretrain,
+    optimizer: 'momentum' as const,
+    warmupEpochs: 0,
+    learningRate: { base: 1e30, scaling: 'none' as const },
+  };
+  const job: PretrainJob = { kind: 'pretrain', architecture: architecture(), pretrain: wild, shards, untilEpoch: 3, ...common };
+  await expect(pretrain(job, surroundings(folder))).rejects.toMatchObject({
+    kind: 'TrainingDiverged',
+    message: expect.stringContaining('there is no checkpoint'),
+  });
+});

@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import { convolution } from '../../../learning/ops/convolution.ts';
+import { globalAveragePool, stemPool } from '../../../learning/ops/pool.ts';
+import { type Tensor, tf } from '../../../learning/tensorflow.ts';
+import { distance, expectNoLeak, gradientsOf, noise, valuesOf } from '../tensors.ts';
+
+type Tensor4D = ReturnType<typeof tf.tensor4d>;
+
+/** The same padding written out as zeros. */
+function padded(x: Tensor, kernel: Tensor, stride: number): Tensor {
+  const edge = (kernel.shape[0]! - 1) / 2;
+  const wide = tf.pad(x, [
+    [0, 0],
+    [edge, edge],
+    [edge, edge],
+    [0, 0],
+  ]);
+  return tf.conv2d(wide as Tensor4D, kernel as Tensor4D, stride, 'valid');
+}
+
+describe.each([
+  { size: 1, stride: 1 },
+  { size: 1, stride: 2 },
+  { size: 3, stride: 1 },
+  { size: 3, stride: 2 },
+  { size: 7, stride: 2 },
+])('convolution $size×$size, stride $stride', ({ size, stride }) => {
+  const f = (x: Tensor, kernel: Tensor) => convolution(x, kernel, stride);
+  const slow = (x: Tensor, kernel: Tensor) => padded(x, kernel, stride);
+
+  test.each([8, 9])('convolution: value and gradients equal those of zeros added by hand, side %i', (side) => {
+    const inputs = [noise([2, side, side, 3], 1), noise([size, size, 3, 4], 2)];
+    expect(f(inputs[0]!, inputs[1]!).shape).toEqual([2, Math.ceil(side / stride), Math.ceil(side / stride), 4]);
+    expect(distance(f(inputs[0]!, inputs[1]!), slow(inputs[0]!, inputs[1]!))).toBeLessThan(1e-4);
+    const [ours, theirs] = [gradientsOf(f, inputs), gradientsOf(slow, inputs)];
+    for (const i of [0, 1]) expect(distance(ours[i]!, theirs[i]!)).toBeLessThan(1e-3);
+  });
+});
+
+test('convolution: the kernel gets its gradient when the images need none', () => {
+  const [x, kernel] = [noise([2, 6, 6, 3], 3), noise([3, 3, 3, 2], 4)];
+  const alone = gradientsOf((k) => convolution(x, k, 1, { inputGradient: false }), [kernel])[0]!;
+  expect(distance(alone, gradientsOf((k) => convolution(x, k, 1), [kernel])[0]!)).toBe(0);
+});
+
+test('convolution: no tensor is left behind', () => {
+  const inputs = [noise([1, 4, 4, 2], 5), noise([3, 3, 2, 2], 6)];
+  expectNoLeak(() => void gradientsOf((x, k) => convolution(x, k, 2), inputs));
+});
+
+test('globalAveragePool: value and gradient equal those of tf.mean over the map', () => {
+  const x = noise([3, 4, 5, 2], 7);
+  const mean = (at: Tensor) => tf.mean(at, [1, 2]);
+  expect(distance(globalAveragePool(x), mean(x))).toBeLessThan(1e-6);
+  expect(distance(gradientsOf(globalAveragePool, [x])[0]!, gradientsOf(mean, [x])[0]!)).toBeLessThan(1e-6);
+});
+
+test('stemPool: the largest of 3×3 at every second place', () => {
+  const x = tf.tensor4d(
+    Array.from({ length: 16 }, (_, i) => i),
+    [1, 4, 4, 1],
+  );
+  expect(valuesOf(stemPool(x))).toEqual([10, 11, 14, 15]); // rows 0–2 and 2–3, as SAME pads right and below
+});

@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { randomStream } from '../../../learning/random.ts';
+import { readSafetensors } from '../../../learning/safetensors.ts';
+import { type Tensor, tf } from '../../../learning/tensorflow.ts';
+import { crop, cropMatrices } from '../../../learning/views/crop.ts';
+import { type Box, drawBox } from '../../../learning/views/crop-box.ts';
+import { distance, expectNoLeak } from '../tensors.ts';
+import { imagesOf } from './planes.ts';
+
+beforeEach(() => tf.engine().startScope());
+afterEach(() => tf.engine().endScope());
+
+const SIZE = 24;
+
+/** Views of one image, float32 [B, S, S, 3] in [0, 1]. */
+function cropOf(image: Tensor, boxes: Box[], flip: number[] = boxes.map(() => 0)): Tensor {
+  const { rows, columns } = cropMatrices(boxes, flip, SIZE);
+  const cube: [number, number, number] = [boxes.length, SIZE, SIZE];
+  return imagesOf(crop(tf.tile(image, [boxes.length, 1, 1, 1]), tf.tensor3d(rows, cube), tf.tensor3d(columns, cube), 1 / 255));
+}
+
+// Pillow 13.0.0, float mode; made by test/golden/make-views.py.
+async function pillow(): Promise<{ image: Tensor; boxes: Box[]; views: Tensor }> {
+  const { tensors } = await readSafetensors(join(import.meta.dirname, '../../golden/crops.safetensors'));
+  const numbers = Array.from(tensors.boxes!.data);
+  const boxes = Array.from({ length: numbers.length / 4 }, (_, i) => {
+    const [left = 0, top = 0, width = 0, height = 0] = numbers.slice(4 * i, 4 * i + 4);
+    return { left, top, width, height };
+  });
+  const views = tf.clipByValue(tf.div(tf.tensor(tensors.views!.data, tensors.views!.shape), 255), 0, 1);
+  return { image: tf.tensor(Float32Array.from(tensors.image!.data), [1, SIZE, SIZE, 3]), boxes, views };
+}
+
+test('crop: as Pillow crops and resizes, bicubic', async () => {
+  const { image, boxes, views } = await pillow();
+  expect(distance(cropOf(image, boxes), views)).toBeLessThan(1e-6);
+});
+
+test('crop: the whole image stays as it is', async () => {
+  const { image } = await pillow();
+  const whole = { top: 0, left: 0, height: SIZE, width: SIZE };
+  expect(distance(cropOf(image, [whole]), tf.div(image, 255))).toBeLessThan(1e-6);
+});
+
+test('crop: flipped is mirrored left to right, and only where it is asked for', async () => {
+  const { image, boxes } = await pillow();
+  const [plain, mixed] = [cropOf(image, boxes), cropOf(image, boxes, [1, 0, 1, 0, 0])];
+  const mirrored = tf.reverse(plain, 2);
+  for (const [i, flip] of [1, 0, 1, 0, 0].entries()) {
+    const at = (views: Tensor) => tf.slice(views, [i, 0, 0, 0], [1, SIZE, SIZE, 3]);
+    expect(distance(at(mixed), at(flip ? mirrored : plain))).toBeLessThan(1e-6);
+  }
+});
+
+test('crop: keeps no tensor', async () => {
+  const { image, boxes } = await pillow();
+  expectNoLeak(() => void cropOf(image, boxes));
+});
+
+const boxesOf = (count: number, minArea: number, size = 32) =>
+  Array.from({ length: count }, (_, i) => drawBox(randomStream(1, 'box', i), size, minArea));
+
+test('drawBox: inside the image, area and aspect in their ranges', () => {
+  for (const { top, left, height, width } of boxesOf(5000, 0.08)) {
+    expect(Math.min(top, left, 32 - top - height, 32 - left - width)).toBeGreaterThanOrEqual(0);
+    expect((height * width) / 32 ** 2).toBeGreaterThanOrEqual(0.08);
+    expect(width).toBeGreaterThanOrEqual(Math.round(0.75 * height));
+    expect(width).toBeLessThanOrEqual(Math.round((4 / 3) * height));
+  }
+});
+
+test('drawBox: reaches every edge, the smallest and the largest crop', () => {
+  const boxes = boxesOf(5000, 0.08);
+  expect(boxes.some(({ top, height }) => top === 0 && height < 32)).toBe(true);
+  expect(boxes.some(({ top, height }) => top + height === 32 && height < 32)).toBe(true);
+  expect(boxes.some(({ left, width }) => left + width === 32 && width < 32)).toBe(true);
+  expect(boxes.some(({ height, width }) => height * width === 32 * 32)).toBe(true);
+  expect(boxes.some(({ height, width }) => height * width < 0.09 * 32 * 32)).toBe(true);
+});
+
+test('drawBox: aspect uniform in 3/4 to 4/3, height uniform up to its bound', () => {
+  const boxes = boxesOf(20_000, 0.08, 512);
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  expect(mean(boxes.map(({ height, width }) => width / height))).toBeCloseTo((3 / 4 + 4 / 3) / 2, 2);
+  // At aspect r the share of the height is uniform in √(0.08 / r) to min(1, 1/√r, 1/r); its mean over r by the midpoint rule:
+  const expected = mean(
+    Array.from({ length: 1000 }, (_, i) => {
+      const r = 3 / 4 + ((i + 0.5) / 1000) * (4 / 3 - 3 / 4);
+      return (Math.sqrt(0.08 / r) + Math.min(1, 1 / Math.sqrt(r), 1 / r)) / 2;
+    }),
+  );
+  expect(mean(boxes.map(({ height }) => height / 512))).toBeCloseTo(expected, 2);
+});
+
+test('drawBox: a smallest area of 1 is the whole image', () => {
+  expect(drawBox(randomStream(1), 32, 1)).toEqual({ top: 0, left: 0, height: 32, width: 32 });
+});

@@ -1,0 +1,123 @@
+/** The whole pipeline on real servers with real worker processes, small. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { Beat } from '../../contracts/progress.ts';
+import type { RecipeInput } from '../../contracts/recipe.ts';
+import { startWorkers, type Workers } from './workers.ts';
+
+const RECIPE: RecipeInput = {
+  name: 'tiny',
+  images: { train: { generated: 'shapes', perClass: 30 }, size: 16 },
+  labels: { fractions: [0.2, 1] },
+  encoder: { width: 0.0625 },
+  pretrain: { epochs: 4, batch: 16, segmentEpochs: 2 },
+  finetune: { epochs: 2, atLeastSteps: 10, batch: 16 },
+  distill: { epochs: 2, batch: 16 },
+  compute: { threads: 1, checkpointSeconds: 1 },
+};
+
+/** Long enough to be killed in the middle of pretraining. */
+const LONG: RecipeInput = { ...RECIPE, name: 'long', labels: { fractions: [0.5] }, pretrain: { epochs: 40, batch: 16, segmentEpochs: 20 } };
+
+let workers: Workers;
+beforeAll(async () => {
+  workers = await startWorkers(inject('services'), 'pipeline-test');
+}, 90_000);
+afterAll(() => workers?.stop());
+
+/** Activity types that were scheduled, with how often. */
+async function activitiesOf(id: string): Promise<Record<string, number>> {
+  const { events } = await workers.client.workflow.getHandle(id).fetchHistory();
+  const names = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name ?? []);
+  return Object.fromEntries([...new Set(names)].map((name) => [name, names.filter((other) => other === name).length]));
+}
+
+async function untilTraining(by: Workers, id: string, step: number): Promise<void> {
+  for (;;) {
+    const { raw } = await by.client.workflow.getHandle(id).describe();
+    const beats = (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails }) => heartbeatDetails?.payloads ?? []);
+    const told = beats.filter(({ data }) => data?.length).map(({ data }) => JSON.parse(Buffer.from(data ?? []).toString()) as Beat);
+    const steps = told.filter(({ stage }) => stage === 'representation');
+    if (steps.some(({ done }) => done >= step)) return;
+    await sleep(200);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+describe('pipeline', () => {
+  test('a recipe gives scores of baseline, classifier and student at each fraction, a report and a student', async () => {
+    const result = await workers.run('tiny-1', RECIPE);
+    expect(result.scores.map(({ model, fraction }) => `${model} ${fraction}`)).toEqual(
+      [0.2, 1].flatMap((fraction) => ['baseline', 'classifier', 'student'].map((model) => `${model} ${fraction}`)),
+    );
+    for (const { accuracy } of result.scores) expect(accuracy).toSatisfy((value: number) => value >= 0 && value <= 1);
+    expect(result.setAside).toEqual({ count: 0, examples: [] });
+    expect(await activitiesOf('tiny-1')).toMatchObject({ survey: 1, pretrain: 2, finetune: 4, writeReport: 1, deleteViews: 2 });
+    const attributes = (await workers.client.workflow.getHandle('tiny-1').describe()).searchAttributes;
+    expect(attributes).toMatchObject({ FewlabelsRecipe: ['tiny'], FewlabelsStage: ['report'] });
+  }, 300_000);
+
+  test('the same recipe again re-uses every stage and gives the same scores', async () => {
+    const first = await workers.run('tiny-1b', RECIPE);
+    const second = await workers.run('tiny-2', RECIPE);
+    expect(second.scores).toEqual(first.scores);
+    expect(second.student).toEqual(first.student);
+    const counts = await activitiesOf('tiny-2');
+    expect(Object.keys(counts)).not.toContain('pretrain');
+    expect(Object.keys(counts)).not.toContain('augment');
+    expect(Object.keys(counts)).not.toContain('shard');
+  }, 300_000);
+
+  test('a recorded run replays on this code', async () => {
+    const history = await workers.client.workflow.getHandle('tiny-1').fetchHistory();
+    const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+    await expect(Worker.runReplayHistory({ workflowsPath }, history)).resolves.toBeUndefined();
+    const forged = (history.events ?? []).filter(({ activityTaskScheduledEventAttributes: task }) => task?.activityType?.name !== 'survey');
+    await expect(Worker.runReplayHistory({ workflowsPath }, { events: forged })).rejects.toThrow();
+  }, 120_000);
+
+  test('changed fractions re-use shards and representation', async () => {
+    await workers.run('tiny-3', { ...RECIPE, labels: { fractions: [0.5] } });
+    const counts = await activitiesOf('tiny-3');
+    expect(Object.keys(counts)).not.toContain('pretrain');
+    expect(counts.finetune).toBe(2);
+  }, 300_000);
+
+  test('a recipe with mistakes fails at once and names them all', async () => {
+    const failed = workers.run('bad', { ...RECIPE, pretrain: { temperature: -1 }, labels: { fractions: [2] } });
+    await expect(failed).rejects.toSatisfy((error: Error) => {
+      const message = String(error.cause);
+      return message.includes('pretrain.temperature') && message.includes('labels.fractions.0');
+    });
+  }, 60_000);
+
+  test('a killed trainer and a killed training worker change nothing in the student', async () => {
+    const undisturbed = await workers.run('long-undisturbed', LONG);
+    const disturbed = await startWorkers(inject('services'), 'pipeline-test-killed');
+    try {
+      await workers.stop(); // both serve the same queues
+      const handle = await disturbed.start('long-disturbed', LONG);
+      await untilTraining(disturbed, 'long-disturbed', 20);
+      for (const pid of await disturbed.trainers()) process.kill(pid, 'SIGKILL');
+      await untilTraining(disturbed, 'long-disturbed', 60);
+      const orphans = await disturbed.trainers();
+      await disturbed.kill('training');
+      expect(orphans).toHaveLength(1);
+      await expect.poll(() => orphans.filter(isAlive), { timeout: 5_000 }).toEqual([]);
+      const result = await handle.result();
+      expect(result.student.digest).toBe(undisturbed.student.digest);
+      expect(result.scores).toEqual(undisturbed.scores);
+    } finally {
+      await disturbed.stop();
+    }
+  }, 600_000);
+});

@@ -1,0 +1,99 @@
+/** Real worker processes for a test, on the test servers, with a bucket of their own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { NAMESPACE, QUEUES, WORKFLOW_TYPE, type WorkerKind } from '../../contracts/queues.ts';
+import type { RecipeInput } from '../../contracts/recipe.ts';
+import type { RunResult } from '../../contracts/scores.ts';
+import type { Services } from '../../contracts/services.ts';
+
+const KINDS = Object.keys(QUEUES) as WorkerKind[];
+
+export type Workers = {
+  client: Client;
+  run(id: string, recipe: unknown): Promise<RunResult>;
+  start(id: string, recipe: RecipeInput): ReturnType<Client['workflow']['start']>;
+  processOf(kind: WorkerKind): ChildProcess;
+  /** SIGKILL a worker and start another. */
+  kill(kind: WorkerKind): Promise<void>;
+  /** Process ids of trainers that the training worker has now. */
+  trainers(): Promise<number[]>;
+  stop(): Promise<void>;
+};
+
+/** Start the three workers and wait until they serve. */
+export async function startWorkers({ temporal, s3 }: Services, bucket: string): Promise<Workers> {
+  const scratch = await mkdtemp(join(tmpdir(), 'fewlabels-test-scratch-'));
+  const env = {
+    ...process.env,
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: temporal.namespace,
+    S3_ENDPOINT: s3.endpoint,
+    S3_BUCKET: bucket,
+    AWS_ACCESS_KEY_ID: s3.accessKey,
+    AWS_SECRET_ACCESS_KEY: s3.secretKey,
+    FEWLABELS_SCRATCH: scratch,
+  };
+  const processes = new Map<WorkerKind, ChildProcess>();
+  const launch = async (kind: WorkerKind) => {
+    const entry = fileURLToPath(new URL(`../../workers/${kind}.ts`, import.meta.url));
+    const child = spawn(process.execPath, ['--import', 'tsx', entry], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    processes.set(kind, child);
+    await untilReady(child);
+  };
+  await Promise.all(KINDS.map(launch));
+  const connection = await Connection.connect({ address: temporal.address });
+  const client = new Client({ connection, namespace: NAMESPACE });
+  const start = (workflowId: string, recipe: unknown) =>
+    client.workflow.start(WORKFLOW_TYPE, { workflowId, taskQueue: QUEUES.pipeline, args: [recipe] });
+  const processOf = (kind: WorkerKind) => processes.get(kind) as ChildProcess;
+  return {
+    client,
+    start,
+    run: async (id, recipe) => (await start(id, recipe)).result() as Promise<RunResult>,
+    processOf,
+    async kill(kind) {
+      await ended(processOf(kind), 'SIGKILL');
+      await launch(kind);
+    },
+    trainers: () => childrenOf(processOf('training').pid ?? 0),
+    async stop() {
+      await Promise.all([...processes.values()].map((child) => ended(child, 'SIGTERM')));
+      await connection.close();
+      await rm(scratch, { recursive: true, force: true });
+    },
+  };
+}
+
+async function untilReady(child: ChildProcess): Promise<void> {
+  let said = '';
+  const hear = (text: Buffer) => {
+    said += text.toString();
+  };
+  child.stdout?.on('data', hear);
+  child.stderr?.on('data', hear);
+  const deadline = Date.now() + 60_000;
+  while (!said.includes('ready')) {
+    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`Cannot test as a worker must get ready: ${said}`);
+    await sleep(50);
+  }
+}
+
+async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = new Promise((resolve) => child.once('exit', resolve));
+  child.kill(signal);
+  await exit;
+}
+
+/** Trainers among the children of a process. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const listed = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  const pids = listed.split(' ').filter(Boolean).map(Number);
+  const lines = await Promise.all(pids.map((child) => readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '')));
+  return pids.filter((_, i) => lines[i]?.includes('trainer.ts'));
+}

@@ -1,0 +1,55 @@
+/** What the three workers share: connect, serve one queue, end well. */
+import { cpus, hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { pino } from 'pino';
+import { type Environment, readEnvironment } from '../contracts/environment.ts';
+import { QUEUES, type WorkerKind } from '../contracts/queues.ts';
+import { type S3Access, servicesFromEnvironment } from '../contracts/services.ts';
+import { type Artifacts, openArtifacts } from '../store/artifacts.ts';
+import { openS3 } from '../store/s3.ts';
+
+export type Serving = { environment: Environment; artifacts: Artifacts; s3: S3Access; scratch: string };
+
+/**
+ * Serve one queue until a signal ends the process. SIGTERM and SIGINT cancel what is running at once, so that a training writes
+ * its last checkpoint and another worker goes on.
+ */
+export async function serve(kind: WorkerKind, prepare: (serving: Serving) => Promise<Partial<WorkerOptions>>): Promise<void> {
+  const environment = readEnvironment(process.env);
+  const log = pino({ level: environment.FEWLABELS_LOG, base: { worker: kind } });
+  const { temporal, s3 } = servicesFromEnvironment(environment);
+  if (!temporal || !s3)
+    throw new Error('Cannot serve as TEMPORAL_ADDRESS and S3_ENDPOINT must both be set: start workers with `fewlabels up`, or set them');
+
+  const connection = await NativeConnection.connect({ address: temporal.address, apiKey: temporal.apiKey });
+  try {
+    const identity = `${kind}@${hostname()}:${process.pid}`;
+    const artifacts = openArtifacts(await openS3(s3), { worker: identity });
+    const scratch = environment.FEWLABELS_SCRATCH ?? join(tmpdir(), 'fewlabels');
+    const options = await prepare({ environment, artifacts, s3, scratch });
+    const worker = await Worker.create({
+      connection,
+      namespace: temporal.namespace,
+      taskQueue: QUEUES[kind],
+      identity,
+      shutdownGraceTime: 0, // training is told at once and uses the time for a last checkpoint
+      shutdownForceTime: '20 seconds',
+      maxHeartbeatThrottleInterval: '2 seconds', // how long a cancellation may go unnoticed
+      ...options,
+    });
+    log.info(`ready: ${kind} worker serves ${QUEUES[kind]} on ${temporal.address}`);
+    await worker.run();
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Activities a data worker runs at once. */
+export const cores = (): number => Math.max(1, cpus().length);
+
+/** Entry points end with one line, not with a stack. */
+export function failEntry(error: unknown): never {
+  process.stderr.write(`✖ ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,85 @@
+/**
+ * The trainer: a process of its own that sees one scratch folder, `trainer.ts <folder>`. It reads `job.json`, trains or evaluates,
+ * and speaks to its supervisor over IPC. Native calls block it, so it listens between steps. It ends with its supervisor.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Failure } from '../contracts/failures.ts';
+import type { SupervisorMessage, TrainerJob, TrainerMessage } from '../contracts/trainer.ts';
+import { distill } from '../learning/loops/distill.ts';
+import { evaluate } from '../learning/loops/evaluate.ts';
+import { finetune } from '../learning/loops/finetune.ts';
+import type { Surroundings } from '../learning/loops/log.ts';
+import { pretrain } from '../learning/loops/pretrain.ts';
+import type { Outcome } from '../learning/loops/train.ts';
+import { binding } from '../learning/ops/native.ts';
+
+const stop = new AbortController();
+/** Settles when the newest message, hence every one before it, has left this process. */
+let sent: Promise<void> = Promise.resolve();
+const say = (message: TrainerMessage): void => {
+  sent = new Promise((resolve) => {
+    if (process.send) process.send(message, () => resolve());
+    else resolve();
+  });
+};
+
+process.on('message', (message: SupervisorMessage) => {
+  if (message.type === 'stop') stop.abort();
+});
+process.on('disconnect', () => process.exit(1)); // nobody is left to keep what we write
+
+await main(process.argv[2] ?? '.');
+
+async function main(folder: string): Promise<void> {
+  try {
+    const job = JSON.parse(await readFile(join(folder, 'job.json'), 'utf8')) as TrainerJob;
+    const { TF_Version: tensorflow } = binding();
+    say({ type: 'ready', tensorflow, device: binding().isUsingGpuDevice() ? 'GPU' : 'CPU', threads: job.threads });
+    const { finished, facts } = await perform(job, {
+      folder,
+      now: () => performance.now(),
+      onProgress: (progress) => say({ type: 'progress', ...progress }),
+      onCheckpoint: (checkpoint) => say({ type: 'checkpoint', ...checkpoint }),
+      stop: stop.signal,
+    });
+    if (finished) say({ type: 'done', facts });
+    await leave(0);
+  } catch (error) {
+    const { kind, message } = failureOf(error);
+    say({ type: 'failed', kind, message });
+    await leave(1);
+  }
+}
+
+function perform(job: TrainerJob, around: Surroundings): Promise<Outcome> {
+  switch (job.kind) {
+    case 'pretrain':
+      return pretrain(job, around);
+    case 'finetune':
+      return finetune(job, around);
+    case 'distill':
+      return distill(job, around);
+    case 'evaluate':
+      return evaluate(job, around);
+  }
+}
+
+/** The kind of a failure; what TensorFlow says about memory has one too, anything else is a crash. */
+function failureOf(error: unknown): { kind: string; message: string } {
+  if (error instanceof Failure) return { kind: error.kind, message: error.message };
+  const text = error instanceof Error ? error.message : String(error);
+  if (/\bOOM\b|RESOURCE_?EXHAUSTED|ResourceExhausted/i.test(text)) {
+    return { kind: 'OutOfMemory', message: `Cannot train as network and batch must fit in memory: ${text}` };
+  }
+  if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
+    return { kind: 'ScratchFull', message: `Cannot write to the scratch folder as it must have space left: ${text}` };
+  }
+  return { kind: 'TrainerCrashed', message: error instanceof Error ? (error.stack ?? text) : text };
+}
+
+/** Exit for good: neither the channel nor a read that waits for a file may hold the process. */
+async function leave(status: number): Promise<never> {
+  await sent;
+  process.exit(status);
+}

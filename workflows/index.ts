@@ -1,0 +1,2 @@
+/** The bundle: exactly the workflows a pipeline worker serves. */
+export { pipeline } from './pipeline.ts';

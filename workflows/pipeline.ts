@@ -1,0 +1,118 @@
+/**
+ * The pipeline:
+ *
+ *     images → shards → views → representation → classifier → student → report
+ *              (CPU)    (CPU)   (no labels)      (few labels) (no labels again)
+ *
+ * Its one argument is the recipe as JSON, so that a run can be started from the command line, the Temporal UI or another program.
+ */
+import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
+import type { ImagesRef, RepresentationRef } from '../contracts/artifacts.ts';
+import { type LabelDraw, labelDraws, Recipe } from '../contracts/recipe.ts';
+import type { RunResult, Score } from '../contracts/scores.ts';
+import { light, training } from './policies.ts';
+import { pretrain } from './pretraining.ts';
+import { type Tracker, trackRun } from './progress.ts';
+import { shardImages } from './shards.ts';
+import { call, epochsText, segmentsOf } from './steps.ts';
+
+export async function pipeline(input: unknown): Promise<RunResult> {
+  const recipe = readRecipe(input);
+  const tracker = trackRun(recipe);
+  const draws = labelDraws(recipe.labels);
+
+  const images = await shardImages(recipe, tracker);
+  tracker.setAside(images.setAside);
+  const representation = await pretrain(recipe, images, tracker);
+  tracker.expect('classifier', 2 * draws.length);
+  tracker.expect('student', draws.length * recipe.distill.epochs);
+  const models = await Promise.all(draws.map((draw) => learnFromLabels(recipe, images, representation, draw, tracker)));
+  const scores = models.flatMap(({ evaluation }) => evaluation.scores);
+  tracker.accuracy(headline(scores));
+
+  tracker.expect('report', 1);
+  const run = workflowInfo().workflowId;
+  const report = await call(light.writeReport, 'write the report', {
+    run,
+    recipe,
+    images,
+    representation,
+    models,
+    setAside: images.setAside,
+  });
+  tracker.advance('report');
+  const student = models.findLast(({ draw }) => draw.draw === 0)?.student ?? report;
+  return {
+    run,
+    scores,
+    setAside: images.setAside,
+    report: { key: report.key, digest: report.digest },
+    student: { key: student.key, digest: student.digest },
+  };
+}
+
+/** representation → classifier → student for one label draw, beside the baseline that learns from the same labels alone. */
+async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation: RepresentationRef, draw: LabelDraw, tracker: Tracker) {
+  const { encoder, finetune, distill, seed, compute } = recipe;
+  const which = `${percent(draw.fraction)} of the labels, draw ${draw.draw + 1}`;
+  const labels = await call(light.drawLabels, `draw ${which}`, { images, draw, seed });
+  const input = {
+    images,
+    labels,
+    encoder,
+    pretrain: { headLayers: recipe.pretrain.headLayers, projection: recipe.pretrain.projection },
+    finetune,
+    seed,
+    compute,
+  };
+
+  const baseline = await call(training.finetune, `baseline from nothing on ${which} (${labels.images} images)`, input);
+  tracker.advance('classifier');
+  const teacher = await call(training.finetune, `fine-tune on ${which} (${labels.images} images)`, { ...input, representation });
+  tracker.advance('classifier');
+
+  const segments = segmentsOf(distill.epochs, images.pool.images, 'auto');
+  const chain = { images, labels, teacher, representation, encoder, distill, seed, compute };
+  let student: Awaited<ReturnType<typeof training.distill>> = { epochsDone: 0 };
+  for (const segment of segments) {
+    if (student.result) break;
+    const before = student.epochsDone;
+    student = await call(training.distill, `distil ${which}: ${epochsText(segment, distill.epochs)}`, { ...chain, segment });
+    tracker.advance('student', student.epochsDone - before);
+  }
+  if (!student.result)
+    throw ApplicationFailure.nonRetryable('Cannot finish distillation as its last segment gave no student', 'DataIntegrity');
+
+  const models = { baseline, classifier: teacher, student: student.result };
+  const evaluation = await call(training.evaluate, `evaluate on ${images.test.images} test images: ${which}`, {
+    images,
+    draw,
+    labels,
+    compute,
+    ...models,
+  });
+  return { draw, ...models, evaluation };
+}
+
+/** The recipe, checked again here: whoever started the run may not have. */
+function readRecipe(input: unknown): Recipe {
+  const parsed = Recipe.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const mistakes = parsed.error.issues.map(({ path, message }) => `✖ ${path.join('.') || 'recipe'}: ${message}`);
+  throw ApplicationFailure.nonRetryable(
+    `Cannot start as the recipe breaks ${mistakes.length} rule(s):\n${mistakes.join('\n')}`,
+    'InvalidRecipe',
+  );
+}
+
+/** Mean accuracy of the student at the largest fraction. */
+function headline(scores: Score[]): number {
+  const students = scores.filter(({ model }) => model === 'student');
+  const largest = Math.max(...students.map(({ fraction }) => fraction));
+  const best = students.filter(({ fraction }) => fraction === largest);
+  return best.reduce((sum, { accuracy }) => sum + accuracy, 0) / best.length;
+}
+
+function percent(fraction: number): string {
+  return `${Number((100 * fraction).toPrecision(3))} %`;
+}

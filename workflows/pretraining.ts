@@ -1,0 +1,71 @@
+/**
+ * shards → views → representation. A chain of segments: while one trains, data workers write the views of the next; views of a
+ * finished segment are deleted. A segment that finds its views missing has them rendered again.
+ */
+import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
+import type { ImagesRef, RepresentationRef } from '../contracts/artifacts.ts';
+import type { Recipe } from '../contracts/recipe.ts';
+import type { PretrainResult, Segment } from '../contracts/stages.ts';
+import { data, light, training } from './policies.ts';
+import type { Tracker } from './progress.ts';
+import { call, epochsText, fanOut, segmentsOf } from './steps.ts';
+
+export async function pretrain(recipe: Recipe, images: ImagesRef, tracker: Tracker): Promise<RepresentationRef> {
+  const { epochs, segmentEpochs } = recipe.pretrain;
+  const { encoder, views, seed, compute } = recipe;
+  const input = { images, encoder, views, pretrain: recipe.pretrain, seed, compute };
+  const start = await call(light.findRepresentation, 'look for a finished or interrupted pretraining', input);
+  tracker.expect('representation', epochs);
+  tracker.advance('representation', start.epochsDone);
+  if (start.result) {
+    tracker.reuse('views');
+    tracker.reuse('representation');
+    return start.result;
+  }
+
+  const segments = segmentsOf(epochs, images.pool.images, segmentEpochs, start.epochsDone);
+  tracker.expect('views', segments.length * images.pool.shards);
+  let state: PretrainResult = start;
+  let rendered = render(segments[0], recipe, images, tracker);
+  for (const [k, segment] of segments.entries()) {
+    await rendered;
+    rendered = render(segments[k + 1], recipe, images, tracker);
+    state = await train(segment);
+    tracker.advance('representation', state.epochsDone - Math.max(segment.from, start.epochsDone));
+    await call(light.deleteViews, `delete the views of ${epochsText(segment, epochs)}`, {
+      pool: images.pool,
+      size: images.size,
+      views,
+      seed,
+      segment,
+    });
+  }
+  if (!state.result)
+    throw ApplicationFailure.nonRetryable('Cannot finish pretraining as its last segment gave no representation', 'DataIntegrity');
+  return state.result;
+
+  async function train(segment: Segment): Promise<PretrainResult> {
+    const work = () => call(training.pretrain, `pretrain ${epochsText(segment, epochs)}`, { ...input, segment });
+    return work().catch(async (error: unknown) => {
+      if (!areViewsMissing(error)) throw error;
+      await render(segment, recipe, images);
+      return work();
+    });
+  }
+}
+
+/** Write the views of one segment, one activity a shard. */
+function render(segment: Segment | undefined, recipe: Recipe, { pool, size }: ImagesRef, tracker?: Tracker): Promise<unknown> {
+  if (!segment) return Promise.resolve();
+  const rendered = fanOut(pool.shards, async (shard) => {
+    const summary = `views of shard ${shard + 1} of ${pool.shards} for ${epochsText(segment, recipe.pretrain.epochs)}`;
+    await call(data.augment, summary, { pool, size, views: recipe.views, seed: recipe.seed, shard, segment });
+    tracker?.advance('views');
+  });
+  rendered.catch(() => undefined); // it fails the run when it is awaited, not while another segment trains
+  return rendered;
+}
+
+function areViewsMissing(error: unknown): boolean {
+  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === 'ViewsMissing';
+}

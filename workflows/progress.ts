@@ -1,0 +1,77 @@
+/** What a run tells while it goes: the `progress` query, search attributes, and the details on its page in the Temporal UI. */
+import { defineQuery, setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
+import type { SetAside } from '../contracts/artifacts.ts';
+import { PROGRESS_QUERY, type RunProgress, type StageProgress } from '../contracts/progress.ts';
+import type { ImageSource, Recipe } from '../contracts/recipe.ts';
+
+export const STAGE_ORDER = ['shards', 'views', 'representation', 'classifier', 'student', 'report'] as const;
+type Stage = (typeof STAGE_ORDER)[number];
+
+export const progressQuery = defineQuery<RunProgress>(PROGRESS_QUERY);
+
+export type Tracker = {
+  /** `total` pieces of this stage are known to come. */
+  expect(stage: Stage, total: number): void;
+  /** `pieces` more of this stage are done. */
+  advance(stage: Stage, pieces?: number): void;
+  /** The stage was found finished in the store. */
+  reuse(stage: Stage): void;
+  setAside(setAside: SetAside): void;
+  accuracy(accuracy: number): void;
+};
+
+/** Start telling. Call once, first thing in the workflow. */
+export function trackRun(recipe: Recipe): Tracker {
+  const stages = new Map<Stage, StageProgress>(STAGE_ORDER.map((stage) => [stage, { stage, state: 'waiting', done: 0, total: 0 }]));
+  let aside: SetAside | undefined;
+  let current = '';
+  setHandler(progressQuery, () => ({ stages: [...stages.values()], setAside: aside }));
+  upsertSearchAttributes({ FewlabelsRecipe: [recipe.name], FewlabelsDataset: [sourceText(recipe.images.train).slice(-255)] });
+
+  const of = (stage: Stage) => stages.get(stage) as StageProgress;
+  const tell = () => {
+    const running = [...stages.values()].filter(({ state }) => state === 'running').at(-1)?.stage ?? current;
+    if (running !== current) upsertSearchAttributes({ FewlabelsStage: [running] });
+    current = running;
+    setCurrentDetails(detailsOf([...stages.values()], aside));
+  };
+  return {
+    expect(stage, total) {
+      const entry = of(stage);
+      entry.total += total;
+      if (entry.state === 'waiting' || total > 0) entry.state = 'running';
+      tell();
+    },
+    advance(stage, pieces = 1) {
+      const entry = of(stage);
+      entry.done = Math.min(entry.total, entry.done + pieces);
+      if (entry.done === entry.total) entry.state = 'done';
+      tell();
+    },
+    reuse(stage) {
+      Object.assign(of(stage), { state: 'done', done: of(stage).total, note: 're-used' });
+      tell();
+    },
+    setAside(setAside) {
+      aside = setAside;
+      tell();
+    },
+    accuracy(accuracy) {
+      upsertSearchAttributes({ FewlabelsAccuracy: [accuracy] });
+    },
+  };
+}
+
+/** A source as a person would name it. */
+export function sourceText(source: ImageSource): string {
+  if (typeof source === 'string') return source;
+  return 'folder' in source ? source.folder : `generated ${source.generated}`;
+}
+
+function detailsOf(stages: StageProgress[], aside: SetAside | undefined): string {
+  const rows = stages.map(
+    ({ stage, state, done, total, note }) => `| ${stage} | ${note ?? state} | ${total ? `${done} of ${total}` : ''} |`,
+  );
+  const images = aside && aside.count > 0 ? [`\n${aside.count} unreadable images set aside`] : [];
+  return ['| stage | state | done |', '|---|---|---|', ...rows, ...images].join('\n');
+}

@@ -1,0 +1,42 @@
+/** Small forms that make the pipeline readable: one described call, one bounded fan-out, the cutting of epochs into segments. */
+
+import type { Segment } from '../contracts/stages.ts';
+import { FAN_OUT } from './policies.ts';
+
+type Described<I, O> = { executeWithOptions(options: { summary: string }, args: [input: I]): Promise<O> };
+
+/** Call an activity with one object and a line that a person reads in the Temporal UI. */
+export function call<I, O>(activity: Described<I, O>, summary: string, input: I): Promise<O> {
+  return activity.executeWithOptions({ summary: summary.slice(0, 390) }, [input]); // Temporal takes 400 bytes
+}
+
+/** `work(0) … work(count − 1)`, at most FAN_OUT at once; results in order. The first failure fails the whole. */
+export async function fanOut<T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> {
+  const results: T[] = new Array(count);
+  let next = 0;
+  const lane = async () => {
+    while (next < count) {
+      const index = next++;
+      results[index] = await work(index);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(FAN_OUT, count) }, lane));
+  return results;
+}
+
+/** Images that one segment passes at least: long against the start of a trainer, short against a working day. */
+const SEGMENT_IMAGES = 20_000;
+
+/** The epochs of a training in segments of K, leaving out segments that are done. */
+export function segmentsOf(epochs: number, images: number, segmentEpochs: number | 'auto', epochsDone = 0): Segment[] {
+  const length = segmentEpochs === 'auto' ? Math.max(1, Math.ceil(SEGMENT_IMAGES / Math.max(1, images))) : segmentEpochs;
+  const count = Math.ceil(epochs / length);
+  return Array.from({ length: count }, (_, k) => ({ from: k * length, to: Math.min(epochs, (k + 1) * length) })).filter(
+    ({ to }) => to > epochsDone,
+  );
+}
+
+/** "epochs 4–6 of 20", counted from one. */
+export function epochsText({ from, to }: Segment, epochs: number): string {
+  return to - from === 1 ? `epoch ${to} of ${epochs}` : `epochs ${from + 1}–${to} of ${epochs}`;
+}
