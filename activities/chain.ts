@@ -3,7 +3,7 @@
  * run all begin the same way: finished → return it, segment done → return that, else go on from the newest checkpoint.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest, Ref } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
@@ -14,7 +14,7 @@ import type { Rejected } from '../store/artifacts.ts';
 import type { Attempt } from './attempt.ts';
 import type { Identity } from './identity.ts';
 import { objectNamed } from './shardset.ts';
-import { type InputFile, superviseTrainer, type TrainerSettings } from './trainer.ts';
+import { type InputFile, makeScratch, superviseTrainer, type TrainerSettings } from './trainer.ts';
 
 export const MODEL_FILE = 'model.safetensors';
 const RESUME_FILE = 'resume.safetensors';
@@ -58,7 +58,7 @@ async function fetchCheckpoint(
   { artifacts, scratch }: TrainerSettings,
 ): Promise<{ file: string; manifest: Manifest } | undefined> {
   const broken = [...rejected];
-  await mkdir(scratch, { recursive: true });
+  await makeScratch(scratch);
   for (const manifest of manifests) {
     const file = join(scratch, `fewlabels-${process.pid}-${randomUUID()}`);
     try {

@@ -3,7 +3,8 @@
  * relays progress, and ends it when it stalls or the attempt is cancelled. The child has no network and no credentials.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -39,7 +40,7 @@ const TRAINER = fileURLToPath(new URL('../workers/trainer.ts', import.meta.url))
 
 /** Run one trainer to its end and return what `onDone` makes of it. @throws Failure, or CancelledFailure through `attempt` */
 export async function superviseTrainer<T>(run: TrainerRun<T>, attempt: Attempt, settings: TrainerSettings): Promise<T> {
-  await mkdir(settings.scratch, { recursive: true });
+  await makeScratch(settings.scratch);
   const folder = await mkdtemp(join(settings.scratch, `fewlabels-${process.pid}-`));
   try {
     await mkdir(join(folder, 'in'));
@@ -56,6 +57,21 @@ export async function superviseTrainer<T>(run: TrainerRun<T>, attempt: Attempt, 
 /** TensorFlow reads its thread counts once, at start. */
 function threadSettings(threads: number | 'auto'): Record<string, string> {
   return threads === 'auto' ? {} : { TF_NUM_INTRAOP_THREADS: String(threads), TF_NUM_INTEROP_THREADS: String(threads) };
+}
+
+/**
+ * Make the scratch folder where it is missing; the folder above it must be there.
+ * @throws Error that says what to do, when it cannot be written
+ */
+export async function makeScratch(scratch: string): Promise<void> {
+  try {
+    await mkdir(scratch).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    await access(scratch, constants.W_OK);
+  } catch (error) {
+    throw new Error(`Cannot train as the scratch folder must be writable: ${(error as Error).message}; name another in FEWLABELS_SCRATCH`);
+  }
 }
 
 /** Delete scratch folders whose worker is gone. */

@@ -46,10 +46,13 @@ export function failureJson(error: unknown): string {
   });
 }
 
-/** InvalidRecipe and InvalidImages are the person's to mend, wherever they were noticed. */
 export function exitStatus(error: unknown): number {
   if (error instanceof Quit) return error.status;
   if (error instanceof BadInput) return EXIT.badInput;
-  const kind = error instanceof Error && 'kind' in error ? error.kind : undefined;
+  return statusOfKind(error instanceof Error && 'kind' in error ? error.kind : undefined);
+}
+
+/** InvalidRecipe and InvalidImages are the person's to mend, wherever they were noticed. */
+export function statusOfKind(kind: unknown): number {
   return kind === 'InvalidRecipe' || kind === 'InvalidImages' ? EXIT.badInput : EXIT.failed;
 }

@@ -5,29 +5,26 @@ import { openDisplay } from './display.ts';
 import { failureOf } from './failure-text.ts';
 import { follow } from './follow.ts';
 import { keep, type RunJson, scoreTable } from './outcome.ts';
+import { EXIT, statusOfKind } from './problem.ts';
 import { openSession, type Session } from './session.ts';
 import type { Context, Terminal } from './terminal.ts';
 import type { RunState } from './watch.ts';
 
 export type WatchOptions = { run: string; interrupted: AbortSignal; out: string; json?: boolean };
 
-/** @returns how it ended; the result or the failure is printed by then */
-export async function watchToEnd(
-  context: Context,
-  first: Session,
-  { run, interrupted, out, json }: WatchOptions,
-): Promise<'done' | 'failed' | 'interrupted'> {
+/** @returns an exit status; the result or the failure is printed by then */
+export async function watchToEnd(context: Context, first: Session, { run, interrupted, out, json }: WatchOptions): Promise<number> {
   const { terminal } = context;
   const display = openDisplay(terminal);
   const reconnect = () => openSession(context, { start: true });
   const ended = await follow(first, run, { display, interrupted, reconnect }).finally(() => display.end());
-  if (!ended) return 'interrupted';
+  if (!ended) return EXIT.interrupted;
   const { state, session } = ended;
   try {
     const result: RunResult = await session.client.workflow.getHandle(run).result();
     const kept = await keep(session, result, secondsOf(state), out);
     tell(terminal, kept, json);
-    return 'done';
+    return EXIT.done;
   } catch (error) {
     if (state.status === 'COMPLETED') throw error;
     const failure = failureOf(error);
@@ -46,7 +43,7 @@ export async function watchToEnd(
       );
     terminal.say(`✖ ${failure.message}`);
     if (link) terminal.say(`  ${link}`);
-    return 'failed';
+    return statusOfKind(failure.kind);
   } finally {
     await session.close();
   }

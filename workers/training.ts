@@ -1,5 +1,5 @@
 /** Training worker: one training at a time. For N devices start N of them, each with its own CUDA_VISIBLE_DEVICES. */
-import { sweepScratch } from '../activities/trainer.ts';
+import { makeScratch, sweepScratch } from '../activities/trainer.ts';
 import { createTrainingActivities } from '../activities/training.ts';
 import { failEntry, serve } from './serve.ts';
 
@@ -15,6 +15,7 @@ const TRAINER_ENVIRONMENT = {
 const STALL_SECONDS = 600;
 
 await serve('training', async ({ artifacts, scratch }) => {
+  await makeScratch(scratch);
   await sweepScratch(scratch);
   const passedOn = PASSED_ON.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []));
   const environment: Record<string, string> = { ...TRAINER_ENVIRONMENT, ...Object.fromEntries(passedOn) };

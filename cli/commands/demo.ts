@@ -26,9 +26,9 @@ export async function demo(context: Context, { out }: { out: string }): Promise<
   terminal.say(
     `The demo draws its own images, learns from them and ends in a few minutes. To watch it in a browser:\n  ${session.link(run) ?? ''}`,
   );
-  const ended = await watchToEnd(context, session, { run, interrupted, out });
+  const status = await watchToEnd(context, session, { run, interrupted, out });
   const isWatched = process.stdin.isTTY === true && process.stdout.isTTY === true;
-  if (ended === 'done' && isWatched) {
+  if (status === EXIT.done && isWatched) {
     terminal.say(
       [
         '',
@@ -44,8 +44,7 @@ export async function demo(context: Context, { out }: { out: string }): Promise<
     terminal.say('\nStopping the servers; the same command goes on where it was');
     await down(environment);
   }
-  if (ended === 'failed') throw new Quit(EXIT.failed);
-  if (ended === 'interrupted') throw new Quit(EXIT.interrupted);
+  if (status !== EXIT.done) throw new Quit(status);
 }
 
 /** Keeps the process alive meanwhile: an abort signal alone does not. */

@@ -32,13 +32,12 @@ export async function run(context: Context, file: string, options: RunOptions): 
     await session.close();
     return;
   }
-  const ended = await watchToEnd(context, session, { run: id, interrupted, ...options });
-  if (ended === 'interrupted') {
+  const status = await watchToEnd(context, session, { run: id, interrupted, ...options });
+  if (status === EXIT.interrupted) {
     if (options.json) terminal.print(JSON.stringify({ run: id, state: 'running', ui: link }));
     terminal.say(`\nThe run goes on. To watch it again: fewlabels run ${file}   To stop it: fewlabels cancel ${id}`);
-    throw new Quit(EXIT.interrupted);
   }
-  if (ended === 'failed') throw new Quit(EXIT.failed);
+  if (status !== EXIT.done) throw new Quit(status);
 }
 
 /** The same planning as the run's first stage, so that bad images end the command before anything starts. */

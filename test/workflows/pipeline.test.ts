@@ -18,8 +18,13 @@ const RECIPE: RecipeInput = {
   compute: { threads: 1, checkpointSeconds: 1 },
 };
 
-/** Long enough to be killed in the middle of pretraining. */
-const LONG: RecipeInput = { ...RECIPE, name: 'long', labels: { fractions: [0.5] }, pretrain: { epochs: 40, batch: 16, segmentEpochs: 20 } };
+/** Long enough to be killed in the middle of pretraining, twice, on a fast machine too. */
+const LONG: RecipeInput = {
+  ...RECIPE,
+  name: 'long',
+  labels: { fractions: [0.5] },
+  pretrain: { epochs: 100, batch: 16, segmentEpochs: 50 },
+};
 
 let workers: Workers;
 beforeAll(async () => {
@@ -34,14 +39,25 @@ async function activitiesOf(id: string): Promise<Record<string, number>> {
   return Object.fromEntries([...new Set(names)].map((name) => [name, names.filter((other) => other === name).length]));
 }
 
-async function untilTraining(by: Workers, id: string, step: number): Promise<void> {
+/** The latest heartbeat of a running pretraining. */
+async function beatOfPretraining(by: Workers, id: string): Promise<Beat | undefined> {
+  const { raw } = await by.client.workflow.getHandle(id).describe();
+  const payloads = (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails }) => heartbeatDetails?.payloads ?? []);
+  const beats = payloads.filter(({ data }) => data?.length).map(({ data }) => JSON.parse(Buffer.from(data ?? []).toString()) as Beat);
+  return beats.find(({ stage }) => stage === 'representation');
+}
+
+/** Wait for `step` of a segment of pretraining and stop its trainer there, so that it cannot end before it is killed. */
+async function freezeTrainer(by: Workers, id: string, step: number): Promise<{ trainer: number; at: number }> {
   for (;;) {
-    const { raw } = await by.client.workflow.getHandle(id).describe();
-    const beats = (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails }) => heartbeatDetails?.payloads ?? []);
-    const told = beats.filter(({ data }) => data?.length).map(({ data }) => JSON.parse(Buffer.from(data ?? []).toString()) as Beat);
-    const steps = told.filter(({ stage }) => stage === 'representation');
-    if (steps.some(({ done }) => done >= step)) return;
-    await sleep(200);
+    const beat = await beatOfPretraining(by, id);
+    const [trainer] = await by.trainers();
+    if (beat && beat.done >= step && trainer !== undefined) {
+      process.kill(trainer, 'SIGSTOP');
+      if (await beatOfPretraining(by, id)) return { trainer, at: beat.done };
+      process.kill(trainer, 'SIGCONT');
+    }
+    await sleep(100);
   }
 }
 
@@ -106,13 +122,12 @@ describe('pipeline', () => {
     try {
       await workers.stop(); // both serve the same queues
       const handle = await disturbed.start('long-disturbed', LONG);
-      await untilTraining(disturbed, 'long-disturbed', 20);
-      for (const pid of await disturbed.trainers()) process.kill(pid, 'SIGKILL');
-      await untilTraining(disturbed, 'long-disturbed', 60);
-      const orphans = await disturbed.trainers();
+      const first = await freezeTrainer(disturbed, 'long-disturbed', 20);
+      process.kill(first.trainer, 'SIGKILL');
+      const second = await freezeTrainer(disturbed, 'long-disturbed', first.at + 40);
       await disturbed.kill('training');
-      expect(orphans).toHaveLength(1);
-      await expect.poll(() => orphans.filter(isAlive), { timeout: 5_000 }).toEqual([]);
+      process.kill(second.trainer, 'SIGCONT');
+      await expect.poll(() => isAlive(second.trainer), { timeout: 5_000 }).toBe(false);
       const result = await handle.result();
       expect(result.student.digest).toBe(undisturbed.student.digest);
       expect(result.scores).toEqual(undisturbed.scores);
