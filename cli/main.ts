@@ -5,7 +5,14 @@ import { readEnvironment } from '../contracts/environment.ts';
 import { BadInput, EXIT, exitStatus, explain, failureJson, Quit } from './problem.ts';
 import { type Context, openTerminal, type Terminal } from './terminal.ts';
 
-const collect = (value: string, before: string[]) => [...before, value];
+const collect = (value: string, before: string[] = []) => [...before, value];
+
+const EXAMPLES = `
+Examples:
+  fewlabels init ~/my-scans                             write my-scans.yaml for a folder of images
+  fewlabels check my-scans.yaml                         count images, name mistakes, guess the time
+  fewlabels run my-scans.yaml --set pretrain.epochs=5   a short try first
+  fewlabels predict my-scans new-images/                classes and probabilities, as CSV`;
 
 /**
  * Run one command and end the process: 0 done, 1 failed, 2 bad input or usage, 130 interrupted.
@@ -39,15 +46,14 @@ export function commandLine(context: () => Context, versionText: string): Comman
     .description('Learn a classifier from many images and few labels.')
     .version(versionText)
     .exitOverride()
+    .addHelpText('after', EXAMPLES)
     .showHelpAfterError('(fewlabels --help shows how)')
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '✖ ')) });
 
   const json = () => new Option('--json', 'print one JSON object on stdout and nothing else there');
   const out = (what = 'where results are written') => new Option('--out <folder>', what).default('runs');
   const set = () =>
-    new Option('--set <key=value>', 'change a key of the recipe, e.g. --set pretrain.epochs=5 (repeatable)')
-      .argParser(collect)
-      .default([], 'none');
+    new Option('--set <key=value>', 'change a key of the recipe, e.g. --set pretrain.epochs=5 (repeatable)').argParser(collect);
   const recipe = ['<recipe>', 'a YAML file; `fewlabels init FOLDER` writes one'] as const;
   const run = ['<run>', 'its id, the name of its recipe (the newest run), or the recipe file'] as const;
 
