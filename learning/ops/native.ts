@@ -4,8 +4,8 @@
  */
 import { type Tensor, tf } from '../tensorflow.ts';
 
-/** What we need of the native binding: constants of types and attributes, and handles for bytes. */
-type Binding = {
+/** What we need of the native binding: constants of types and attributes, tensors, ops, and the functions of our patch. */
+export type Binding = {
   TF_FLOAT: number;
   TF_INT32: number;
   TF_UINT8: number;
@@ -14,20 +14,35 @@ type Binding = {
   TF_ATTR_FLOAT: number;
   TF_ATTR_BOOL: number;
   TF_ATTR_STRING: number;
+  TF_ATTR_SHAPE: number;
   TF_Version: string;
-  createTensor(shape: number[], dtype: number, data: Uint8Array): number;
+  createTensor(shape: number[], dtype: number, data: Values): number;
+  tensorDataSync(id: number): Values;
+  deleteTensor(id: number): void;
+  executeOp(op: string, attributes: NativeAttribute[], inputs: number[], outputs: number): Handle[];
+  /** A GraphDef becomes a function that `executeOp` runs by its name. `inputs` and `outputs`: ends, joined by commas. */
+  addGraphFunction(name: string, graphDef: Uint8Array, inputs: string, outputs: string, mustCompile: boolean): void;
+  /** One op joins the graph under construction; what TensorFlow infers of its outputs, −1 for a side not known. */
+  appendToGraph(name: string, graphDef: Uint8Array, inputs: string, fresh: boolean): { dtype: number; shape?: number[] }[];
+  /** The definition of an op: a serialized OpDef. */
+  getOpDef(op: string): Uint8Array;
   getNumOfTensors(): number;
   isUsingGpuDevice(): boolean;
 };
-type Attribute = { name: string; type: number; value: number | boolean | string | number[] };
+type Values = Float32Array | Int32Array | Uint8Array;
+export type NativeAttribute = { name: string; type: number; value: number | boolean | string | number[] };
 type Handle = { id: number; shape: number[]; dtype: number };
-type NativeBackend = ReturnType<typeof tf.backend> & {
+type TensorData = { dtype: number; values: Values | null };
+export type NativeBackend = ReturnType<typeof tf.backend> & {
   binding: Binding;
-  executeMultipleOutputs(op: string, attributes: Attribute[], inputs: Tensor[], outputs: number): Tensor[];
+  tensorMap: { get(dataId: object): TensorData };
+  getInputTensorIds(tensors: Tensor[]): number[];
+  move(dataId: object, ...rest: unknown[]): void;
+  executeMultipleOutputs(op: string, attributes: NativeAttribute[], inputs: Tensor[], outputs: number): Tensor[];
   createOutputTensor(handle: Handle): Tensor;
 };
 
-const backend = () => tf.backend() as NativeBackend;
+export const backend = () => tf.backend() as NativeBackend;
 export const binding = (): Binding => backend().binding;
 
 /** Attributes of an op, by kind: `types: { T: 'float' }` names a dtype, the others are plain values. */
@@ -39,7 +54,7 @@ export type Attributes = {
   lists?: Record<string, number[]>;
 };
 
-function attributeList({ types = {}, floats = {}, flags = {}, texts = {}, lists = {} }: Attributes): Attribute[] {
+function attributeList({ types = {}, floats = {}, flags = {}, texts = {}, lists = {} }: Attributes): NativeAttribute[] {
   const b = binding();
   const numbers = { float: b.TF_FLOAT, int32: b.TF_INT32, uint8: b.TF_UINT8 };
   return [

@@ -1,7 +1,8 @@
 /**
- * What a training step is: a pure function of tensors, so that it can run as it stands or be recorded and compiled. No value is
+ * What a training step is: a pure function of tensors, so that it can run as it stands or be compiled. No value is
  * read on the host inside, nothing is drawn at random, and what changes from step to step (the learning rate too) is a tensor.
  */
+import { compile, type Precision, type Tensors } from '../compile/compile.ts';
 import { isTrainable, type ParameterSpec, type State } from '../networks/parameters.ts';
 import { fromBytes, hand, keep } from '../ops/native.ts';
 import { type Optimizer, tensorOf } from '../optimizers/optimizer.ts';
@@ -16,10 +17,35 @@ export type Step<Batch extends Record<string, Tensor>, Metrics extends Record<st
   batch: Batch,
 ) => { state: State; metrics: Metrics };
 
-/** How a step is carried out: as it stands, until a compiler takes this place. */
+/** A step carried out op by op, as it stands. */
 export function run<B extends Record<string, Tensor>, M extends Record<string, Tensor>>(step: Step<B, M>): Step<B, M> {
   return (state, batch) => tf.tidy(() => step(state, batch));
 }
+
+/** A step as one TensorFlow function: recorded at its first call, which fixes all shapes. */
+export function runCompiled<B extends Record<string, Tensor>, M extends Record<string, Tensor>>(
+  step: Step<B, M>,
+  precision: Precision = 'float32',
+): Step<B, M> {
+  const compiled = compile(
+    'step',
+    (inputs) => {
+      const { state, metrics } = step(part(inputs, STATE), part(inputs, BATCH) as B);
+      return { ...prefixed(state, STATE), ...prefixed(metrics, METRICS) };
+    },
+    precision,
+  );
+  return (state, batch) => {
+    const results = compiled({ ...prefixed(state, STATE), ...prefixed(batch, BATCH) });
+    return { state: part(results, STATE), metrics: part(results, METRICS) as M };
+  };
+}
+
+const [STATE, BATCH, METRICS] = ['state/', 'batch/', 'metrics/'] as const;
+const prefixed = (tensors: Tensors, prefix: string): Tensors =>
+  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [prefix + name, tensor]));
+const part = (tensors: Tensors, prefix: string): Tensors =>
+  Object.fromEntries(Object.entries(tensors).flatMap(([name, one]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), one]] : [])));
 
 /** Free the tensors of a state that its successor does not share. */
 export function disposeReplaced(old: State, next: State = {}): void {

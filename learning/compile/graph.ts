@@ -1,0 +1,114 @@
+/** A TensorFlow graph as data: its nodes, its protobuf form (the package's own api.proto), and a text for people. */
+import { createRequire } from 'node:module';
+import protobuf from 'protobufjs';
+
+const require = createRequire(import.meta.url);
+/** Version of the graph format; the importer refuses what is older than it knows. TensorFlow 2.21's own is higher. */
+const PRODUCER = 1882;
+
+/** DataType of types.proto: the ones a step meets. */
+export const DTYPE = { float32: 1, int32: 3, uint8: 4, int64: 9, bool: 10, bfloat16: 14 } as const;
+
+/** An AttrValue, as protobufjs reads it from a plain object: `{ type: 1 }`, `{ list: { i: [1, 2] } }`, … */
+export type Attribute = Record<string, unknown>;
+/** One end of a node: `name` for its first output, `name:i` for the others. */
+export type End = string;
+export type Node = { name: string; op: string; inputs: End[]; attributes: Record<string, Attribute> };
+
+let root: protobuf.Root | undefined;
+function messageType(name: string): protobuf.Type {
+  const proto = require.resolve('@tensorflow/tfjs-node-gpu/package.json').replace('package.json', 'src/proto/api.proto');
+  root ??= protobuf.loadSync(proto);
+  return root.lookupType(`tensorflow.${name}`);
+}
+
+/** What an op takes: its inputs in order, each naming the attributes that hold its dtype or, for a list, its length or dtypes. */
+export type OpDefinition = {
+  inputArg: { typeAttr: string; numberAttr: string; typeListAttr: string }[];
+  isStateful: boolean;
+};
+
+/** Read a serialized OpDef. */
+export const readOpDefinition = (bytes: Uint8Array): OpDefinition => messageType('OpDef').decode(bytes) as unknown as OpDefinition;
+
+/** What the inputs say of an op's attributes: eager TensorFlow fills these in by itself, a graph must have them. */
+export function impliedAttributes({ inputArg }: OpDefinition, dtypes: number[]): Record<string, Attribute> {
+  const implied: Record<string, Attribute> = {};
+  let at = 0;
+  for (const [i, { typeAttr, numberAttr, typeListAttr }] of inputArg.entries()) {
+    const isList = numberAttr !== '' || typeListAttr !== '';
+    const count = isList ? dtypes.length - at - (inputArg.length - 1 - i) : 1; // one list an op: what the others leave
+    if (numberAttr) implied[numberAttr] = { i: count };
+    if (typeAttr) implied[typeAttr] = { type: dtypes[at] };
+    if (typeListAttr) implied[typeListAttr] = { list: { type: dtypes.slice(at, at + count) } };
+    at += count;
+  }
+  return implied;
+}
+
+/** The name of the node an end belongs to. */
+export const nodeOf = (end: End): string => end.split(':')[0]!;
+
+/** A GraphDef of these nodes, serialized. */
+export function serialize(nodes: Node[]): Uint8Array {
+  const node = nodes.map(({ name, op, inputs, attributes }) => ({ name, op, input: inputs, attr: attributes }));
+  const type = messageType('GraphDef');
+  return type.encode(type.fromObject({ node, versions: { producer: PRODUCER } })).finish();
+}
+
+/** The nodes that `wanted` ends need, and all placeholders; in their order. */
+export function prune(nodes: Node[], wanted: End[]): Node[] {
+  const byName = new Map(nodes.map((node) => [node.name, node]));
+  const needed = new Set<string>();
+  const left = wanted.map(nodeOf);
+  for (let name = left.pop(); name !== undefined; name = left.pop()) {
+    if (needed.has(name)) continue;
+    needed.add(name);
+    left.push(...(byName.get(name)?.inputs ?? []).map(nodeOf));
+  }
+  return nodes.filter(({ name, op }) => needed.has(name) || op === 'Placeholder');
+}
+
+/** One line a node: `name = Op(inputs) {attributes}`; long constants are cut. */
+export function describe(nodes: Node[]): string {
+  const shortened = (_key: string, value: unknown) =>
+    value instanceof Uint8Array ? `${value.length} bytes` : (value as { type?: string })?.type === 'Buffer' ? 'bytes' : value;
+  const line = ({ name, op, inputs, attributes }: Node) => {
+    const text = Object.entries(attributes).map(([key, value]) => `${key}: ${JSON.stringify(plain(value), shortened)}`);
+    return `${name} = ${op}(${inputs.join(', ')})${text.length ? ` { ${text.join(', ')} }` : ''}`;
+  };
+  return `${nodes.map(line).join('\n')}\n`;
+}
+
+/** The attribute without bytes, which JSON would write out one by one. */
+function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return value.length <= 32 ? Buffer.from(value).toString() : `${value.length} bytes`;
+  if (Array.isArray(value)) return value.map(plain);
+  if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
+  return value;
+}
+
+type Values = Float32Array | Int32Array | Uint8Array;
+
+/** A constant. Where all values are equal, one of them is stored. */
+export function constant(name: string, dtype: number, shape: number[], data: Values): Node {
+  const tensorShape = { dim: shape.map((size) => ({ size })) };
+  const uniform = data.length > 0 && dtype !== DTYPE.int64 && data.every((value) => value === data[0] && !Object.is(value, -0));
+  const single: Record<number, string> = { [DTYPE.float32]: 'floatVal', [DTYPE.int32]: 'intVal', [DTYPE.bool]: 'boolVal' };
+  const field = single[dtype];
+  const value =
+    uniform && field
+      ? { [field]: [dtype === DTYPE.bool ? Boolean(data[0]) : data[0]] }
+      : { tensorContent: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
+  return { name, op: 'Const', inputs: [], attributes: { dtype: { type: dtype }, value: { tensor: { dtype, tensorShape, ...value } } } };
+}
+
+/** An input of the graph. */
+export function placeholder(name: string, dtype: number, shape: number[]): Node {
+  return {
+    name,
+    op: 'Placeholder',
+    inputs: [],
+    attributes: { dtype: { type: dtype }, shape: { shape: { dim: shape.map((size) => ({ size })) } } },
+  };
+}
