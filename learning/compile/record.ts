@@ -249,7 +249,7 @@ const capturedError = (op?: string) =>
 function refusal(rule: string): Error {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 50; // tfjs calls are deep
-  const inner = /learning\/compile\/|learning\/ops\/native\.ts|node_modules|tfjs|node:/;
+  const inner = /learning\/compile\/(record|compile)\.ts|learning\/ops\/native\.ts|node_modules|tfjs|node:/;
   const line = new Error('at').stack?.split('\n').find((text) => text.includes('at ') && text.includes('/') && !inner.test(text));
   Error.stackTraceLimit = limit;
   const place = /\(?((?:file:\/\/)?\/[^)]*:\d+):\d+\)?$/.exec(line ?? '')?.[1]?.replace('file://', '');
