@@ -4,12 +4,10 @@
  */
 import { backend } from '../ops/native.ts';
 import type { Tensor } from '../tensorflow.ts';
-import { toBfloat16 } from './bfloat16.ts';
 import { prune, serialize } from './graph.ts';
 import { record } from './record.ts';
 
 export type Tensors = Record<string, Tensor>;
-export type Precision = 'float32' | 'bfloat16';
 type Signature = Record<string, { dtype: string; shape: number[] }>;
 
 let functions = 0;
@@ -20,22 +18,21 @@ let functions = 0;
  * @param name  for people, in errors
  * @throws Error when the function cannot be a graph, naming the op and the line; when a shape is another than at first
  */
-export function compile(name: string, work: (inputs: Tensors) => Tensors, precision: Precision = 'float32'): (inputs: Tensors) => Tensors {
+export function compile(name: string, work: (inputs: Tensors) => Tensors): (inputs: Tensors) => Tensors {
   let compiled: { signature: Signature; call: (inputs: Tensors) => Tensors } | undefined;
   return (inputs) => {
-    compiled ??= { signature: signatureOf(inputs), call: build(name, work, inputs, precision) };
+    compiled ??= { signature: signatureOf(inputs), call: build(name, work, inputs) };
     checkSignature(name, compiled.signature, inputs);
     return compiled.call(inputs);
   };
 }
 
-function build(label: string, work: (inputs: Tensors) => Tensors, inputs: Tensors, precision: Precision): (inputs: Tensors) => Tensors {
+function build(label: string, work: (inputs: Tensors) => Tensors, inputs: Tensors): (inputs: Tensors) => Tensors {
   const names = Object.keys(inputs);
   const recording = record(inputs, () => work(inputs));
   const results = Object.entries(recording.ends);
   const ends = results.flatMap(([, end]) => (typeof end === 'string' ? [end] : []));
-  const kept = prune(recording.nodes, ends);
-  const nodes = precision === 'bfloat16' ? prune(toBfloat16(kept), ends) : kept;
+  const nodes = prune(recording.nodes, ends);
   const entries = nodes.filter(({ op }) => op === 'Placeholder').map((node) => node.name);
   const name = `${label}_${functions++}`;
   const graph = serialize(nodes);

@@ -1,4 +1,4 @@
-/** A TensorFlow graph as data: its nodes, its protobuf form (the package's own api.proto), and a text for people. */
+/** A TensorFlow graph as data: its nodes, and their protobuf form by the package's own api.proto. */
 import { createRequire } from 'node:module';
 import protobuf from 'protobufjs';
 
@@ -7,7 +7,7 @@ const require = createRequire(import.meta.url);
 const PRODUCER = 1882;
 
 /** DataType of types.proto: the ones a step meets. */
-export const DTYPE = { float32: 1, int32: 3, uint8: 4, int64: 9, bool: 10, bfloat16: 14 } as const;
+export const DTYPE = { float32: 1, int32: 3, uint8: 4, int64: 9, bool: 10 } as const;
 
 /** An AttrValue, as protobufjs reads it from a plain object: `{ type: 1 }`, `{ list: { i: [1, 2] } }`, … */
 export type Attribute = Record<string, unknown>;
@@ -67,25 +67,6 @@ export function prune(nodes: Node[], wanted: End[]): Node[] {
     left.push(...(byName.get(name)?.inputs ?? []).map(nodeOf));
   }
   return nodes.filter(({ name, op }) => needed.has(name) || op === 'Placeholder');
-}
-
-/** One line a node: `name = Op(inputs) {attributes}`; long constants are cut. */
-export function describe(nodes: Node[]): string {
-  const shortened = (_key: string, value: unknown) =>
-    value instanceof Uint8Array ? `${value.length} bytes` : (value as { type?: string })?.type === 'Buffer' ? 'bytes' : value;
-  const line = ({ name, op, inputs, attributes }: Node) => {
-    const text = Object.entries(attributes).map(([key, value]) => `${key}: ${JSON.stringify(plain(value), shortened)}`);
-    return `${name} = ${op}(${inputs.join(', ')})${text.length ? ` { ${text.join(', ')} }` : ''}`;
-  };
-  return `${nodes.map(line).join('\n')}\n`;
-}
-
-/** The attribute without bytes, which JSON would write out one by one. */
-function plain(value: unknown): unknown {
-  if (value instanceof Uint8Array) return value.length <= 32 ? Buffer.from(value).toString() : `${value.length} bytes`;
-  if (Array.isArray(value)) return value.map(plain);
-  if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
-  return value;
 }
 
 type Values = Float32Array | Int32Array | Uint8Array;

@@ -2,7 +2,7 @@
  * What a training step is: a pure function of tensors, so that it can run as it stands or be compiled. No value is
  * read on the host inside, nothing is drawn at random, and what changes from step to step (the learning rate too) is a tensor.
  */
-import { compile, type Precision, type Tensors } from '../compile/compile.ts';
+import { compile, type Tensors } from '../compile/compile.ts';
 import { isTrainable, type ParameterSpec, type State } from '../networks/parameters.ts';
 import { fromBytes, hand, keep } from '../ops/native.ts';
 import { type Optimizer, tensorOf } from '../optimizers/optimizer.ts';
@@ -23,18 +23,11 @@ export function run<B extends Record<string, Tensor>, M extends Record<string, T
 }
 
 /** A step as one TensorFlow function: recorded at its first call, which fixes all shapes. */
-export function runCompiled<B extends Record<string, Tensor>, M extends Record<string, Tensor>>(
-  step: Step<B, M>,
-  precision: Precision = 'float32',
-): Step<B, M> {
-  const compiled = compile(
-    'step',
-    (inputs) => {
-      const { state, metrics } = step(part(inputs, STATE), part(inputs, BATCH) as B);
-      return { ...prefixed(state, STATE), ...prefixed(metrics, METRICS) };
-    },
-    precision,
-  );
+export function runCompiled<B extends Record<string, Tensor>, M extends Record<string, Tensor>>(step: Step<B, M>): Step<B, M> {
+  const compiled = compile('step', (inputs) => {
+    const { state, metrics } = step(part(inputs, STATE), part(inputs, BATCH) as B);
+    return { ...prefixed(state, STATE), ...prefixed(metrics, METRICS) };
+  });
   return (state, batch) => {
     const results = compiled({ ...prefixed(state, STATE), ...prefixed(batch, BATCH) });
     return { state: part(results, STATE), metrics: part(results, METRICS) as M };
