@@ -32,6 +32,8 @@ export type Training<Kind extends string> = {
   /** Inputs from the given epoch on. */
   supply(fromEpoch: number): AsyncIterable<InputFile> | Iterable<InputFile>;
   job: TrainerJob;
+  /** What decides the bits besides the trainer's machine. */
+  made?: Record<string, unknown>;
 };
 
 /** Where the chain stands. */
@@ -89,14 +91,13 @@ export async function trainSegment<Kind extends string>(
   const checkpoint = await fetchCheckpoint(start, settings);
   const resume: InputFile[] = checkpoint ? [{ name: RESUME_FILE, content: { file: checkpoint.file } }] : [];
   let curve = (checkpoint?.manifest.facts.curve ?? []) as CurvePoint[];
-  let made: Record<string, unknown> = {};
   return superviseTrainer(
     {
       stage: identity.stage,
       job: { ...training.job, resume: resume[0]?.name },
       files: [...training.files, ...resume],
       supply: training.supply(checkpoint ? Number(checkpoint.manifest.facts.epoch) : 0),
-      async onCheckpoint(file, { step, epoch, curve: news }) {
+      async onCheckpoint(file, { step, epoch, curve: news }, hardware) {
         curve = joinCurves(curve, news);
         const object = { name: CHECKPOINT_FILE, body: { file } };
         await artifacts.commitCheckpoint({
@@ -104,12 +105,11 @@ export async function trainSegment<Kind extends string>(
           step,
           objects: [object],
           facts: { step, epoch, curve },
-          made: { ...made, attempt: attempt.number, run: attempt.run },
+          made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
         });
         await artifacts.pruneCheckpoints(identity.stage, identity.key, CHECKPOINTS_KEPT);
       },
       async onDone(folder, facts, hardware) {
-        made = hardware;
         const loss = curve.at(-1)?.loss;
         if (until < epochs) return { epochsDone: until, loss };
         const body = await readFile(join(folder, 'out', MODEL_FILE));
@@ -117,7 +117,7 @@ export async function trainSegment<Kind extends string>(
           ...identity,
           objects: [{ name: MODEL_FILE, body }],
           facts: { ...facts, epochs, loss, curve, architecture: 'architecture' in training.job ? training.job.architecture : undefined },
-          made: { ...hardware, attempt: attempt.number, run: attempt.run },
+          made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
         });
         return { epochsDone: epochs, result: { kind, key: identity.key, digest: manifest.digest }, loss };
       },

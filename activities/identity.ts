@@ -1,12 +1,15 @@
 /**
  * What each artifact depends on: the recipe's slice and the digests of its inputs. Two runs that agree on these share the artifact.
- * Settings that change how the work is cut or watched, but not its result, stay out (segment length, checkpoint interval, threads).
+ * Settings that change how the work is cut, spread or watched, but not its result, stay out (segment length, who renders the views,
+ * checkpoint interval, threads).
  */
+
+import { classifierArchitecture, representationArchitecture, studentArchitecture } from '../contracts/architecture.ts';
 import type { ClassifierRef, ImagesRef, LabelsRef, RepresentationRef, ShardSetRef, StageName, StudentRef } from '../contracts/artifacts.ts';
 import { STAGES } from '../contracts/artifacts.ts';
-import { type EncoderRecipe, isTeachersSize, type LabelDraw, type Recipe } from '../contracts/recipe.ts';
+import { isTeachersSize, type LabelDraw, type Recipe } from '../contracts/recipe.ts';
 import type { DistillInput, FinetuneInput, PretrainRecipe, Segment } from '../contracts/stages.ts';
-import type { Architecture } from '../contracts/trainer.ts';
+import type { Architecture, ViewSettings } from '../contracts/trainer.ts';
 import { artifactKey } from '../store/digest.ts';
 
 export type Identity = { stage: StageName; key: string; slice: unknown; inputs: string[] };
@@ -15,19 +18,9 @@ function identity(stage: StageName, slice: unknown, inputs: string[]): Identity 
   return { stage, slice, inputs, key: artifactKey({ stage, version: STAGES[stage].version, slice, inputs }) };
 }
 
-/** `auto` settled: the small stem serves images up to 64 px. */
-export function architectureOf(
-  encoder: EncoderRecipe,
-  size: number,
-  head: { headLayers: number; projection: number; classes: number },
-): Architecture {
-  const stem = encoder.stem === 'auto' ? (size <= 64 ? 'small' : 'imagenet') : encoder.stem;
-  return { encoder: { depth: encoder.depth, width: encoder.width, stem }, ...head, size };
-}
-
-/** `auto` settled: SimCLR leaves blur out for CIFAR-10, so it is on above 32 px. */
-export function viewSettings(views: Recipe['views'], size: number) {
-  return { jitter: views.jitter, minArea: views.minArea, blur: views.blur === 'auto' ? size > 32 : views.blur, kind: 'simclr' as const };
+/** `auto` settled: SimCLR leaves blur out for CIFAR-10, so it is on above 32 px. Who renders them is no part of them. */
+export function viewSettings(views: Recipe['views'], size: number): ViewSettings {
+  return { jitter: views.jitter, minArea: views.minArea, blur: views.blur === 'auto' ? size > 32 : views.blur, kind: 'simclr' };
 }
 
 /** The bytes of the plan name the folders, so a folder that moved is planned again; its shards are found all the same. */
@@ -48,8 +41,7 @@ export function representationOf({
   pretrain,
   seed,
 }: PretrainRecipe & { images: ImagesRef }): Identity & { architecture: Architecture } {
-  const { headLayers, projection } = pretrain;
-  const architecture = architectureOf(encoder, images.size, { headLayers, projection, classes: 0 });
+  const architecture = representationArchitecture({ encoder, pretrain }, images.size);
   const { segmentEpochs, ...science } = pretrain;
   return {
     ...identity('representation', { architecture, views: viewSettings(views, images.size), pretrain: science, seed }, [images.pool.digest]),
@@ -70,11 +62,7 @@ export function classifierOf({
   seed,
 }: FinetuneInput): Identity & { architecture: Architecture } {
   const { baseline, fromHeadLayer, headLearningRateFactor, learningRate, weightDecay, ...budget } = finetune;
-  const architecture = architectureOf(encoder, images.size, {
-    headLayers: fromHeadLayer,
-    projection: pretrain.projection,
-    classes: images.classes.length,
-  });
+  const architecture = classifierArchitecture({ encoder, pretrain, finetune }, images.size, images.classes.length);
   const training = representation ? { ...budget, headLearningRateFactor, learningRate, weightDecay } : { ...budget, ...baseline };
   const inputs = [images.pool.digest, labels.digest, ...(representation ? [representation.digest] : [])];
   return { ...identity('classifier', { architecture, finetune: training, seed }, inputs), architecture };
@@ -91,8 +79,7 @@ export function studentOf({
 }: Omit<DistillInput, 'segment' | 'compute'>): Identity & { architecture: Architecture; pretrained: boolean } {
   const { student, ...science } = distill;
   const pretrained = student.start !== 'nothing' && isTeachersSize(encoder, student);
-  const settled = { ...encoder, depth: student.depth ?? encoder.depth, width: student.width ?? encoder.width };
-  const architecture = architectureOf(settled, images.size, { headLayers: 0, projection: 2, classes: images.classes.length });
+  const architecture = studentArchitecture({ encoder, distill }, images.size, images.classes.length);
   const optional = [...(distill.labelled > 0 ? [labels.digest] : []), ...(pretrained ? [representation.digest] : [])];
   const inputs = [images.pool.digest, teacher.digest, ...optional];
   return { ...identity('student', { architecture, distill: science, pretrained, seed }, inputs), architecture, pretrained };

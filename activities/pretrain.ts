@@ -7,7 +7,7 @@ import type { PretrainInput, PretrainRecipe, PretrainResult, Segment } from '../
 import type { Artifacts } from '../store/artifacts.ts';
 import { attempt } from './attempt.ts';
 import { chainState, trainSegment } from './chain.ts';
-import { representationOf, viewsOf } from './identity.ts';
+import { representationOf, viewSettings, viewsOf } from './identity.ts';
 import { objectNamed, openSet, type ShardEntry, shardFiles } from './shardset.ts';
 import type { InputFile, TrainerSettings } from './trainer.ts';
 import { viewsFile } from './views.ts';
@@ -17,7 +17,7 @@ export function pretrainActivities(settings: TrainerSettings) {
   return {
     async pretrain(input: PretrainInput): Promise<PretrainResult> {
       return attempt(async (current) => {
-        const { images, pretrain, views, seed, compute, segment } = input;
+        const { images, pretrain, views, seed, compute, segment, where = 'workers' } = input;
         const { architecture, ...identity } = representationOf(input);
         const { shards } = await openSet(artifacts, images.pool);
         const job = {
@@ -25,13 +25,17 @@ export function pretrainActivities(settings: TrainerSettings) {
           architecture,
           pretrain,
           shards: shards.map((shard) => ({ images: shard.images })),
+          views: where === 'device' ? viewSettings(views, images.size) : undefined,
           untilEpoch: segment.to,
           seed,
           ...compute,
         };
         const training = { kind: 'representation' as const, identity, epochs: pretrain.epochs, until: segment.to, files: [], job };
-        const supply = (from: number) => supplyViews(artifacts, { shards, size: images.size, views, seed, segment, from });
-        return trainSegment({ ...training, supply }, current, settings);
+        const supply = (from: number) => {
+          const wanted = { shards, size: images.size, views, seed, segment, from };
+          return where === 'device' ? supplyImages(wanted) : supplyViews(artifacts, wanted);
+        };
+        return trainSegment({ ...training, supply, made: { views: where } }, current, settings);
       });
     },
   };
@@ -46,6 +50,14 @@ export function representationActivities(settings: TrainerSettings) {
       });
     },
   };
+}
+
+/** What the trainer renders its views from: the shards themselves, anew in each epoch. */
+function* supplyImages({ shards, seed, segment, from }: ViewsWanted): Generator<InputFile> {
+  for (const { name, shard } of shardFiles(shards.length, seed, Math.max(from, segment.from), segment.to)) {
+    const content = shards[shard]?.object;
+    if (content) yield { name, content };
+  }
 }
 
 type ViewsWanted = { shards: ShardEntry[]; size: number; views: Recipe['views']; seed: number; segment: Segment; from: number };

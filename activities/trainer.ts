@@ -26,7 +26,7 @@ export type TrainerRun<T> = {
   /** Put into `in/` in this order, a bounded number ahead of the trainer. */
   supply: AsyncIterable<InputFile> | Iterable<InputFile>;
   /** Keep a checkpoint; `file` is an absolute path and goes away afterwards. */
-  onCheckpoint?(file: string, checkpoint: Checkpoint): Promise<void>;
+  onCheckpoint?(file: string, checkpoint: Checkpoint, made: Record<string, unknown>): Promise<void>;
   /** Take the results out of `folder`. Runs when all checkpoints are kept. */
   onDone(folder: string, facts: Record<string, unknown>, made: Record<string, unknown>): Promise<T>;
 };
@@ -158,7 +158,10 @@ function listen<T>(child: ChildProcess, folder: string, run: TrainerRun<T>, atte
   };
   child.on('message', (message: TrainerMessage) => {
     heard = Date.now();
-    if (message.type === 'ready') listener.made = { tensorflow: message.tensorflow, device: message.device, threads: message.threads };
+    if (message.type === 'ready') {
+      const { type: _, ...made } = message;
+      listener.made = made;
+    }
     if (message.type === 'failed') listener.failed = message;
     if (message.type === 'done') listener.facts = message.facts;
     if (message.type === 'progress') {
@@ -179,7 +182,7 @@ function listen<T>(child: ChildProcess, folder: string, run: TrainerRun<T>, atte
     if (message.type === 'checkpoint') {
       const file = join(folder, 'out', message.file);
       keeping = keeping.then(async () => {
-        await run.onCheckpoint?.(file, message);
+        await run.onCheckpoint?.(file, message, listener.made);
         checkpointStep = message.step;
         await rm(file, { force: true });
       });

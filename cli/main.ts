@@ -117,9 +117,15 @@ export function commandLine(context: () => Context, versionText: string): Comman
     .action(async (model, images, options) => (await import('./commands/predict.ts')).predict(context(), model, images, options));
   program
     .command('doctor')
-    .description('look at everything a run needs')
+    .description('look at everything a run needs, or into the compiled steps of a recipe')
     .addOption(json())
-    .action(async (options) => (await import('./commands/doctor.ts')).doctor(context(), options));
+    .option('--graph <recipe>', 'write the TensorFlow graph of each of its steps, as text and as a GraphDef (.pb)')
+    .addOption(out('where graphs are written'))
+    .action(async ({ graph, ...options }) =>
+      graph
+        ? (await import('./commands/graphs.ts')).graphs(context(), graph, options)
+        : (await import('./commands/doctor.ts')).doctor(context(), options),
+    );
   program
     .command('up')
     .description('start the embedded servers and workers')

@@ -61,7 +61,11 @@ const Views = z.strictObject({
     .union([z.literal('auto'), z.boolean()])
     .default('auto')
     .describe('auto: above 32 px'),
-  where: z.enum(['auto', 'workers']).default('auto').describe('who renders the pretraining views'),
+  where: z
+    .enum(['auto', 'workers', 'device'])
+    .default('auto')
+    .describe('who renders the pretraining views: data workers, ahead and into the store, or the training device; auto: by storeGigabytes'),
+  storeGigabytes: z.number().min(0).default(20).describe('of 10⁹ bytes; auto: views that would take more at once are left to the device'),
 });
 
 const Optimizer = z.enum(['lars', 'momentum']);
@@ -127,6 +131,11 @@ const Compute = z.strictObject({
     .union([z.literal('auto'), z.int().min(1).max(1024)])
     .default('auto')
     .describe('threads of a trainer; part of what decides the bits'),
+  precision: z
+    .enum(['auto', 'float32', 'bfloat16'])
+    .default('auto')
+    .describe('of convolutions and products while training; auto: bfloat16 where the hardware has it; weights stay float32'),
+  compiled: z.boolean().default(true).describe('steps as one TensorFlow function; false runs them op by op, to look for mistakes'),
   checkpointSeconds: z.number().positive().max(86_400).default(60).describe('work repeated after a failure, at most'),
 });
 

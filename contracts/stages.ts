@@ -31,7 +31,8 @@ export type PretrainRecipe = {
 export type AugmentInput = { pool: ShardSetRef; size: number; views: Recipe['views']; seed: number; shard: number; segment: Segment };
 export type AugmentResult = { views: number };
 export type DeleteViewsInput = { pool: ShardSetRef; size: number; views: Recipe['views']; seed: number; segment: Segment };
-export type PretrainInput = PretrainRecipe & { images: ImagesRef; segment: Segment };
+/** `where` settled: who renders the views; `device` is the trainer itself. Workers where it is missing. */
+export type PretrainInput = PretrainRecipe & { images: ImagesRef; segment: Segment; where?: 'workers' | 'device' };
 export type PretrainResult = ChainState<RepresentationRef>;
 
 export type DrawLabelsInput = { images: ImagesRef; draw: LabelDraw; seed: number };

@@ -21,18 +21,23 @@ export type Architecture = {
 /** Shards as the trainer reads them: file names in `in/`, in their canonical order, and how many images each holds. */
 export type ShardFiles = { images: number }[];
 
-type Common = {
+type Common = Recipe['compute'] & {
   seed: number;
-  threads: number | 'auto';
-  checkpointSeconds: number /** Checkpoint to go on from, a file in `in/`. */;
+  /** Checkpoint to go on from, a file in `in/`. */
   resume?: string;
 };
+
+/** How views of pretraining are drawn, `auto` settled. */
+export type ViewSettings = Pick<Recipe['views'], 'jitter' | 'minArea'> & { kind: 'simclr'; blur: boolean };
 
 export type PretrainJob = Common & {
   kind: 'pretrain';
   architecture: Architecture;
   pretrain: Recipe['pretrain'];
+  /** Shards of views; of images when the trainer renders the views itself. */
   shards: ShardFiles;
+  /** How the trainer renders them; missing when others have. */
+  views?: ViewSettings;
   /** Ends at the last step of this epoch (exclusive). */
   untilEpoch: number;
 };
@@ -60,7 +65,7 @@ export type TrainerJob = PretrainJob | FinetuneJob | DistillJob | EvaluateJob;
 
 /** Trainer to supervisor. */
 export type TrainerMessage =
-  | { type: 'ready'; tensorflow: string; device: string; threads: number | 'auto' }
+  | { type: 'ready'; tensorflow: string; device: string; threads: number | 'auto'; precision: string }
   | {
       type: 'progress';
       step: number;

@@ -31,13 +31,22 @@ export type EpochWanted = {
   batch: number;
   /** Batches already trained on, for a resume. */
   skipBatches?: number;
-  /** Images shuffled together; a window holds one shard at least. */
-  windowImages?: number;
+  /** Images shuffled together, counted by `windowImages`; a window holds one shard at least. */
+  windowImages: number;
 };
 
 const WINDOW_IMAGES = 8192;
 const WINDOW_BYTES = 512 * 2 ** 20; // with the window read ahead, twice that
 const POLL_MILLISECONDS = 20;
+
+/**
+ * Images of a window. Views count whether they are read or rendered from what is read, so that batches are the same either way.
+ * @param size   side of the images, pixels
+ * @param views  views of each image that a batch shows the network
+ */
+export function windowImages(size: number, views: number): number {
+  return Math.min(WINDOW_IMAGES, Math.floor(WINDOW_BYTES / (views * size * size * 3)));
+}
 
 /** Name of the file of one shard in one epoch. */
 export function inputFile(epoch: number, shard: number): string {
@@ -81,25 +90,21 @@ async function readShard(file: string, images: number): Promise<Shard> {
 }
 
 /** Windows of an epoch, each a list of shards; how many shards a window takes depends on the shards alone. */
-async function* windows(
-  { folder, seed, epoch, shards, windowImages = WINDOW_IMAGES }: EpochWanted,
-  signal: AbortSignal,
-): AsyncGenerator<Shard[]> {
+async function* windows({ folder, seed, epoch, shards, windowImages }: EpochWanted, signal: AbortSignal): AsyncGenerator<Shard[]> {
   let window: Shard[] = [];
-  let [images, bytes] = [0, 0];
+  let images = 0;
   for (const index of shardOrder(seed, epoch, shards.length)) {
     const file = join(folder, inputFile(epoch, index));
     await waitFor(file, signal);
     const shard = await readShard(file, shards[index]!.images);
     await rm(file);
-    if (window.length && (images + shard.ids.length > windowImages || bytes + shard.data.length > WINDOW_BYTES)) {
+    if (window.length && images + shard.ids.length > windowImages) {
       yield window;
       window = [];
-      [images, bytes] = [0, 0];
+      images = 0;
     }
     window.push(shard);
     images += shard.ids.length;
-    bytes += shard.data.length;
   }
   if (window.length) yield window;
 }

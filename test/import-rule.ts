@@ -44,9 +44,9 @@ const RULES: Record<string, Rule> = {
     reason: 'workflows are deterministic: contracts, @temporalio/workflow and types of activities only',
   },
   'workers/trainer.ts': {
-    values: ['learning', 'contracts'],
+    values: ['learning', 'contracts', 'workers/hardware.ts'],
     packages: { never: SERVICES },
-    reason: 'the trainer sees its scratch folder only: learning and contracts',
+    reason: 'the trainer sees its scratch folder only: learning, contracts and what its machine can do',
   },
   workers: {
     values: ['activities', 'store', 'contracts'],

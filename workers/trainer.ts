@@ -13,6 +13,8 @@ import type { Surroundings } from '../learning/loops/log.ts';
 import { pretrain } from '../learning/loops/pretrain.ts';
 import type { Outcome } from '../learning/loops/train.ts';
 import { binding } from '../learning/ops/native.ts';
+import type { Execution } from '../learning/steps/step.ts';
+import { hasBfloat16 } from './hardware.ts';
 
 const stop = new AbortController();
 /** Settles when the newest message, hence every one before it, has left this process. */
@@ -35,9 +37,12 @@ async function main(folder: string): Promise<void> {
   try {
     const job = JSON.parse(await readFile(join(folder, 'job.json'), 'utf8')) as TrainerJob;
     const { TF_Version: tensorflow } = binding();
-    say({ type: 'ready', tensorflow, device: binding().isUsingGpuDevice() ? 'GPU' : 'CPU', threads: job.threads });
+    const isGpu = binding().isUsingGpuDevice();
+    const execution = executionOf(job, isGpu);
+    say({ type: 'ready', tensorflow, device: isGpu ? 'GPU' : 'CPU', threads: job.threads, precision: execution });
     const { finished, facts } = await perform(job, {
       folder,
+      execution,
       now: () => performance.now(),
       onProgress: (progress) => say({ type: 'progress', ...progress }),
       onCheckpoint: (checkpoint) => say({ type: 'checkpoint', ...checkpoint }),
@@ -63,6 +68,12 @@ function perform(job: TrainerJob, around: Surroundings): Promise<Outcome> {
     case 'evaluate':
       return evaluate(job, around);
   }
+}
+
+/** `auto` settled for this machine. */
+function executionOf({ precision, compiled }: TrainerJob, isGpu: boolean): Execution {
+  if (!compiled) return 'eager';
+  return precision === 'auto' ? (hasBfloat16(isGpu) ? 'bfloat16' : 'float32') : precision;
 }
 
 /** The kind of a failure; what TensorFlow says about memory has one too, anything else is a crash. */

@@ -1,10 +1,12 @@
 /**
  * shards → views → representation. A chain of segments: while one trains, data workers write the views of the next; views of a
- * finished segment are deleted. A segment that finds its views missing has them rendered again.
+ * finished segment are deleted. A segment that finds its views missing has them rendered again. Where the training device renders the
+ * views, the same chain goes on images alone.
  */
 import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
 import type { ImagesRef, RepresentationRef } from '../contracts/artifacts.ts';
 import type { Recipe } from '../contracts/recipe.ts';
+import { viewsWhere } from '../contracts/segments.ts';
 import type { PretrainResult, Segment } from '../contracts/stages.ts';
 import { data, light, training } from './policies.ts';
 import type { Tracker } from './progress.ts';
@@ -24,28 +26,25 @@ export async function pretrain(recipe: Recipe, images: ImagesRef, tracker: Track
   }
 
   const segments = segmentsOf(epochs, images.pool.images, segmentEpochs, start.epochsDone);
-  tracker.expect('views', segments.length * images.pool.shards);
+  const where = viewsWhere(recipe, images.pool.images, images.size);
+  const byWorkers = where === 'workers';
+  if (byWorkers) tracker.expect('views', segments.length * images.pool.shards);
+  else tracker.leaveOut('views', 'rendered while training');
   let state: PretrainResult = start;
-  let rendered = render(segments[0], recipe, images, tracker);
+  let rendered = byWorkers && render(segments[0], recipe, images, tracker);
   for (const [k, segment] of segments.entries()) {
     await rendered;
-    rendered = render(segments[k + 1], recipe, images, tracker);
+    rendered = byWorkers && render(segments[k + 1], recipe, images, tracker);
     state = await train(segment);
     tracker.advance('representation', state.epochsDone - Math.max(segment.from, start.epochsDone));
-    await call(light.deleteViews, `delete the views of ${epochsText(segment, epochs)}`, {
-      pool: images.pool,
-      size: images.size,
-      views,
-      seed,
-      segment,
-    });
+    if (byWorkers) await deleteViews(segment, recipe, images);
   }
   if (!state.result)
     throw ApplicationFailure.nonRetryable('Cannot finish pretraining as its last segment gave no representation', 'DataIntegrity');
   return state.result;
 
   async function train(segment: Segment): Promise<PretrainResult> {
-    const work = () => call(training.pretrain, `pretrain ${epochsText(segment, epochs)}`, { ...input, segment });
+    const work = () => call(training.pretrain, `pretrain ${epochsText(segment, epochs)}`, { ...input, segment, where });
     return work().catch(async (error: unknown) => {
       if (!areViewsMissing(error)) throw error;
       await render(segment, recipe, images);
@@ -64,6 +63,10 @@ function render(segment: Segment | undefined, recipe: Recipe, { pool, size }: Im
   });
   rendered.catch(() => undefined); // it fails the run when it is awaited, not while another segment trains
   return rendered;
+}
+
+function deleteViews(segment: Segment, { pretrain: { epochs }, views, seed }: Recipe, { pool, size }: ImagesRef): Promise<void> {
+  return call(light.deleteViews, `delete the views of ${epochsText(segment, epochs)}`, { pool, size, views, seed, segment });
 }
 
 function areViewsMissing(error: unknown): boolean {

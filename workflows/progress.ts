@@ -16,6 +16,8 @@ export type Tracker = {
   advance(stage: Stage, pieces?: number): void;
   /** The stage was found finished in the store. */
   reuse(stage: Stage): void;
+  /** The stage has no pieces of its own; `note` says where its work is done. */
+  leaveOut(stage: Stage, note: string): void;
   setAside(setAside: SetAside): void;
   accuracy(accuracy: number): void;
 };
@@ -35,6 +37,10 @@ export function trackRun(recipe: Recipe): Tracker {
     current = running;
     setCurrentDetails(detailsOf([...stages.values()], aside));
   };
+  const finish = (stage: Stage, note: string) => {
+    Object.assign(of(stage), { state: 'done', done: of(stage).total, note });
+    tell();
+  };
   return {
     expect(stage, total) {
       const entry = of(stage);
@@ -48,10 +54,8 @@ export function trackRun(recipe: Recipe): Tracker {
       if (entry.done === entry.total) entry.state = 'done';
       tell();
     },
-    reuse(stage) {
-      Object.assign(of(stage), { state: 'done', done: of(stage).total, note: 're-used' });
-      tell();
-    },
+    reuse: (stage) => finish(stage, 're-used'),
+    leaveOut: finish,
     setAside(setAside) {
       aside = setAside;
       tell();

@@ -1,5 +1,6 @@
 /** Small forms that make the pipeline readable: one described call, one bounded fan-out, the cutting of epochs into segments. */
 
+import { segmentLength } from '../contracts/segments.ts';
 import type { Segment } from '../contracts/stages.ts';
 import { FAN_OUT } from './policies.ts';
 
@@ -24,12 +25,9 @@ export async function fanOut<T>(count: number, work: (index: number) => Promise<
   return results;
 }
 
-/** Images that one segment passes at least: long against the start of a trainer, short against a working day. */
-const SEGMENT_IMAGES = 20_000;
-
 /** The epochs of a training in segments of K, leaving out segments that are done. */
 export function segmentsOf(epochs: number, images: number, segmentEpochs: number | 'auto', epochsDone = 0): Segment[] {
-  const length = segmentEpochs === 'auto' ? Math.max(1, Math.ceil(SEGMENT_IMAGES / Math.max(1, images))) : segmentEpochs;
+  const length = segmentLength(images, segmentEpochs);
   const count = Math.ceil(epochs / length);
   return Array.from({ length: count }, (_, k) => ({ from: k * length, to: Math.min(epochs, (k + 1) * length) })).filter(
     ({ to }) => to > epochsDone,

@@ -1,6 +1,7 @@
 /** `fewlabels check RECIPE` */
 import { availableParallelism } from 'node:os';
 import { labelDraws, type Recipe } from '../../contracts/recipe.ts';
+import { viewsGigabytes, viewsWhere } from '../../contracts/segments.ts';
 import { openFolder } from '../../learning/images/file-tree.ts';
 import { drawLabels } from '../../learning/images/labels.ts';
 import { planShards } from '../../learning/images/plan.ts';
@@ -58,6 +59,7 @@ function factsOf(recipe: Recipe, run: string, { header, chunks }: ShardPlan, loo
     test,
     size,
     draws: draws.map((draw, i) => ({ ...draw, images: labelled[i] ?? 0 })),
+    views: { where: viewsWhere(recipe, pool.images, size), gigabytes: viewsGigabytes(recipe.pretrain, pool.images, size) },
     looked,
     estimate: { seconds: Math.round(seconds), cores: availableParallelism() },
   };
@@ -65,7 +67,7 @@ function factsOf(recipe: Recipe, run: string, { header, chunks }: ShardPlan, loo
 
 const CLASSES_SHOWN = 40;
 
-function describe(recipe: Recipe, { run, classes, pool, test, size, draws, looked, estimate }: Facts): string[] {
+function describe(recipe: Recipe, { run, classes, pool, test, size, draws, views, looked, estimate }: Facts): string[] {
   const split = recipe.images.test ? sourceText(recipe.images.test) : `${percent(recipe.images.testFraction)} of each class, split off`;
   const rows = classes.slice(0, CLASSES_SHOWN).map(({ name, learn, test: tested }) => [name, count(learn), count(tested)]);
   const more = classes.length > CLASSES_SHOWN ? [`… and ${classes.length - CLASSES_SHOWN} more classes`] : [];
@@ -88,6 +90,7 @@ function describe(recipe: Recipe, { run, classes, pool, test, size, draws, looke
     ...perFraction,
     '',
     `Would run: ${pool.shards + test.shards} shards, ${recipe.pretrain.epochs} epochs of pretraining, ${2 * draws.length} trainings on labels (classifier and baseline), ${draws.length} students of ${recipe.distill.epochs} epochs`,
+    viewsText(recipe.views, views),
     `Time: perhaps ${roundedTime(estimate.seconds)} on the ${estimate.cores} cores of this machine (a guess from the size of the network)`,
     '',
     looked.unreadable.length === 0
@@ -95,4 +98,13 @@ function describe(recipe: Recipe, { run, classes, pool, test, size, draws, looke
       : `${count(looked.unreadable.length)} of the ${count(looked.images)} images looked at cannot be read and would be set aside:`,
     ...unreadable,
   ];
+}
+
+/** Who renders the views, and why. */
+function viewsText({ where: asked, storeGigabytes }: Recipe['views'], { where, gigabytes }: Facts['views']): string {
+  const amount = `${gigabytes < 0.1 ? 'under 0.1' : `up to ${count(Number(gigabytes.toPrecision(2)))}`} GB in the store at once`;
+  const who = where === 'device' ? 'rendered while training' : `written ahead by data workers, ${amount}`;
+  if (asked !== 'auto') return `Views: ${who} (views.where: ${asked})`;
+  const budget = `the ${count(storeGigabytes)} GB of views.storeGigabytes`;
+  return `Views: ${who} (${where === 'device' ? `written ahead, ${amount}, they would be above ${budget}` : `within ${budget}`})`;
 }

@@ -4,13 +4,28 @@
  */
 import { backend } from '../ops/native.ts';
 import type { Tensor } from '../tensorflow.ts';
-import { prune, serialize } from './graph.ts';
+import { toBfloat16 } from './bfloat16.ts';
+import { type End, type Graph, prune, serialize } from './graph.ts';
+import { recordOpen } from './open.ts';
 import { record } from './record.ts';
 
 export type Tensors = Record<string, Tensor>;
-type Signature = Record<string, { dtype: string; shape: number[] }>;
+export type Work = (inputs: Tensors) => Tensors;
+export type Precision = 'float32' | 'bfloat16';
+export type Options = {
+  /** `bfloat16`: convolutions and the products of weights work on it; all that comes in and goes out stays as it is. */
+  precision?: Precision;
+  /** Inputs whose leading dimension may be another one at every call, the same for all of them. */
+  open?: string[];
+};
 
-let functions = 0;
+/** The graph of a function, without the ops that no result needs. Nothing is computed. @throws what `compile` throws */
+export function graphOf(work: Work, inputs: Tensors, { precision, open = [] }: Options = {}): Graph {
+  const { nodes, ends, ...rest } = open.length ? recordOpen(inputs, work, open) : record(inputs, () => work(inputs));
+  const wanted = Object.values(ends).filter((end) => typeof end === 'string');
+  const needed = prune(nodes, wanted);
+  return { ...rest, ends, nodes: precision === 'bfloat16' ? toBfloat16(needed, wanted) : needed };
+}
 
 /**
  * Compile a function of named tensors. The first call records it; every call must have the same names, dtypes and shapes.
@@ -18,43 +33,56 @@ let functions = 0;
  * @param name  for people, in errors
  * @throws Error when the function cannot be a graph, naming the op and the line; when a shape is another than at first
  */
-export function compile(name: string, work: (inputs: Tensors) => Tensors): (inputs: Tensors) => Tensors {
-  let compiled: { signature: Signature; call: (inputs: Tensors) => Tensors } | undefined;
+export function compile(name: string, work: Work, options: Options = {}): Work {
+  let compiled: { check(inputs: Tensors): void; call: Work } | undefined;
   return (inputs) => {
-    compiled ??= { signature: signatureOf(inputs), call: build(name, work, inputs) };
-    checkSignature(name, compiled.signature, inputs);
+    compiled ??= { check: signature(name, inputs, options.open), call: callable(name, graphOf(work, inputs, options)) };
+    compiled.check(inputs);
     return compiled.call(inputs);
   };
 }
 
-function build(label: string, work: (inputs: Tensors) => Tensors, inputs: Tensors): (inputs: Tensors) => Tensors {
-  const names = Object.keys(inputs);
-  const recording = record(inputs, () => work(inputs));
-  const results = Object.entries(recording.ends);
-  const ends = results.flatMap(([, end]) => (typeof end === 'string' ? [end] : []));
-  const nodes = prune(recording.nodes, ends);
-  const entries = nodes.filter(({ op }) => op === 'Placeholder').map((node) => node.name);
-  const name = `${label}_${functions++}`;
-  const graph = serialize(nodes);
-  if (ends.length) backend().binding.addGraphFunction(name, graph, entries.join(','), ends.join(','), false);
+function callable(label: string, graph: Graph): Work {
+  const results = Object.entries(graph.ends);
+  const names = Object.keys(graph.inputs);
+  const call = register(label, graph);
   return (given) => {
-    const ids = backend().getInputTensorIds(names.map((key) => given[key]!));
-    const handles = ends.length ? backend().binding.executeOp(name, [], ids, ends.length) : [];
-    const made = handles.map((handle) => backend().createOutputTensor(handle))[Symbol.iterator]();
+    const made = call(backend().getInputTensorIds(names.map((key) => given[key]!)))[Symbol.iterator]();
     return Object.fromEntries(results.map(([key, end]) => [key, typeof end === 'string' ? made.next().value! : given[end.input]!]));
   };
 }
 
-const signatureOf = (inputs: Tensors): Signature =>
-  Object.fromEntries(Object.entries(inputs).map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
+let functions = 0;
 
-function checkSignature(label: string, wanted: Signature, inputs: Tensors): void {
-  for (const [name, { dtype, shape }] of Object.entries(wanted)) {
-    const found = inputs[name];
-    if (found?.dtype === dtype && found.shape.length === shape.length && found.shape.every((side, i) => side === shape[i])) continue;
-    const state = found ? `${found.dtype} [${found.shape}]` : 'nothing';
-    throw new Error(`Cannot run the compiled ${label} as "${name}" must be ${dtype} [${shape}], as it was at first: ${state}`);
-  }
-  const extra = Object.keys(inputs).find((name) => !wanted[name]);
-  if (extra) throw new Error(`Cannot run the compiled ${label} as its inputs must be those of the first call: "${extra}" is new`);
+/** Hand a graph to TensorFlow. @returns a call of it: from the ids of its inputs to its results, those that are no inputs, in order */
+export function register(label: string, { nodes, inputs, ends }: Graph): (ids: number[]) => Tensor[] {
+  const outputs = Object.values(ends).filter((end): end is End => typeof end === 'string');
+  if (outputs.length === 0) return () => [];
+  const name = `${label}_${functions++}`;
+  backend().binding.addGraphFunction(name, serialize(nodes), Object.values(inputs).join(','), outputs.join(','), false);
+  return (ids) =>
+    backend()
+      .binding.executeOp(name, [], ids, outputs.length)
+      .map((handle) => backend().createOutputTensor(handle));
+}
+
+/** A check that inputs are like the first ones. */
+export function signature(label: string, first: Tensors, open: string[] = []): (inputs: Tensors) => void {
+  const wanted = Object.entries(first).map(([name, { dtype, shape }]) => ({
+    name,
+    dtype,
+    shape: open.includes(name) ? ['any', ...shape.slice(1)] : shape,
+  }));
+  const names = new Set(Object.keys(first));
+  return (inputs) => {
+    for (const { name, dtype, shape } of wanted) {
+      const found = inputs[name];
+      const fits = shape.every((side, i) => side === 'any' || found?.shape[i] === side);
+      if (found?.dtype === dtype && found.shape.length === shape.length && fits) continue;
+      const state = found ? `${found.dtype} [${found.shape}]` : 'nothing';
+      throw new Error(`Cannot run the compiled ${label} as "${name}" must be ${dtype} [${shape}], as it was at first: ${state}`);
+    }
+    const extra = Object.keys(inputs).find((name) => !names.has(name));
+    if (extra) throw new Error(`Cannot run the compiled ${label} as its inputs must be those of the first call: "${extra}" is new`);
+  };
 }

@@ -7,13 +7,15 @@ const require = createRequire(import.meta.url);
 const PRODUCER = 1882;
 
 /** DataType of types.proto: the ones a step meets. */
-export const DTYPE = { float32: 1, int32: 3, uint8: 4, int64: 9, bool: 10 } as const;
+export const DTYPE = { float32: 1, int32: 3, uint8: 4, int64: 9, bool: 10, bfloat16: 14, resource: 20 } as const;
 
 /** An AttrValue, as protobufjs reads it from a plain object: `{ type: 1 }`, `{ list: { i: [1, 2] } }`, … */
 export type Attribute = Record<string, unknown>;
 /** One end of a node: `name` for its first output, `name:i` for the others. */
 export type End = string;
 export type Node = { name: string; op: string; inputs: End[]; attributes: Record<string, Attribute> };
+/** A function as a graph. `inputs`: the placeholder of each; `ends`: where each result comes from, or the input it is, unchanged. */
+export type Graph = { nodes: Node[]; inputs: Record<string, End>; ends: Record<string, End | { input: string }> };
 
 let root: protobuf.Root | undefined;
 function messageType(name: string): protobuf.Type {
@@ -82,6 +84,20 @@ export function constant(name: string, dtype: number, shape: number[], data: Val
       ? { [field]: [dtype === DTYPE.bool ? Boolean(data[0]) : data[0]] }
       : { tensorContent: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
   return { name, op: 'Const', inputs: [], attributes: { dtype: { type: dtype }, value: { tensor: { dtype, tensorShape, ...value } } } };
+}
+
+/** What a constant holds; int64 is not read. */
+export function constantOf({ attributes }: Node): { dtype: number; shape: number[]; values: number[] } {
+  const { tensor } = attributes.value as { tensor: Record<string, unknown> };
+  const { dim } = tensor.tensorShape as { dim: { size: number }[] };
+  const shape = dim.map(({ size }) => size);
+  const dtype = tensor.dtype as number;
+  const [single] = (tensor.floatVal ?? tensor.intVal ?? tensor.boolVal ?? []) as (number | boolean)[];
+  const count = shape.reduce((a, b) => a * b, 1);
+  if (single !== undefined) return { dtype, shape, values: new Array<number>(count).fill(Number(single)) };
+  const { buffer, byteOffset } = tensor.tensorContent as Uint8Array<ArrayBuffer>;
+  const Values = dtype === DTYPE.float32 ? Float32Array : dtype === DTYPE.int32 ? Int32Array : Uint8Array;
+  return { dtype, shape, values: Array.from(new Values(buffer, byteOffset, count)) };
 }
 
 /** An input of the graph. */

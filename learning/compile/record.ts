@@ -8,6 +8,7 @@ import {
   type Attribute,
   constant,
   type End,
+  type Graph,
   impliedAttributes,
   type Node,
   type OpDefinition,
@@ -17,8 +18,6 @@ import {
 } from './graph.ts';
 
 type Constant = { shape: number[]; dtype: number; data: Float32Array | Int32Array | Uint8Array };
-/** `nodes`: every op in its order; `ends`: where each result comes from, or the input it is, unchanged. */
-export type Recording = { nodes: Node[]; ends: Record<string, End | { input: string }> };
 
 /** Outputs that only their own gradient reads, so that TensorFlow infers no shape: what tfjs is told instead. */
 const SHAPELESS: Record<string, Record<number, number[]>> = { FusedBatchNormV3: { 5: [0] } };
@@ -33,19 +32,21 @@ const FIRST_ID = 2 ** 30;
  * @param work    pure: it reads no value, draws nothing at random, assigns no variable
  * @throws Error that names the op or the rule, and the line, where the function cannot be a graph
  */
-export function record(inputs: Record<string, Tensor>, work: () => Record<string, Tensor>): Recording {
+export function record(inputs: Record<string, Tensor>, work: () => Record<string, Tensor>): Graph {
   const recorder = new Recorder(inputs);
   return recorder.watch(() => {
     const results = tf.tidy(work);
     const own = new Set(Object.values(inputs));
     const ends = Object.entries(results).map(([name, tensor]) => [name, recorder.resultEnd(tensor)] as const);
     tf.dispose(Object.values(results).filter((tensor) => !own.has(tensor)));
-    return { nodes: recorder.nodes, ends: Object.fromEntries(ends) };
+    return { nodes: recorder.nodes, inputs: recorder.placeholders, ends: Object.fromEntries(ends) };
   });
 }
 
 class Recorder {
   readonly nodes: Node[] = [];
+  /** The placeholder of each input. */
+  readonly placeholders: Record<string, End> = {};
   readonly #backend = backend();
   readonly #binding: Binding = this.#backend.binding;
   readonly #ends = new Map<number, End>();
@@ -60,6 +61,7 @@ class Recorder {
       const [id] = this.#backend.getInputTensorIds([tensor]); // its values are with TensorFlow from here on
       const node = placeholder(this.#free(name), this.#backend.tensorMap.get(tensor.dataId).dtype, tensor.shape);
       this.#append(node, this.nodes.length === 0);
+      this.placeholders[name] = node.name;
       if (!this.#ends.has(id!)) this.#ends.set(id!, node.name);
     }
   }
@@ -246,7 +248,7 @@ const capturedError = (op?: string) =>
   refusal(`it must use no tensors but those of its state and batch: ${op ?? 'an op'} has one that was made before the step`);
 
 /** The error of a step that cannot be a graph, with the line of the step. */
-function refusal(rule: string): Error {
+export function refusal(rule: string): Error {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 50; // tfjs calls are deep
   const inner = /learning\/compile\/(record|compile)\.ts|learning\/ops\/native\.ts|node_modules|tfjs|node:/;

@@ -25,7 +25,7 @@ export async function distill(job: DistillJob, around: Surroundings): Promise<Ou
   const optimizer = optimizerOf(settings.optimizer, network.parameters, { weightDecay: settings.weightDecay });
   const teacherNetwork = networkOf(job.teacher);
   const teacher = await loadModel(join(around.folder, 'in', 'teacher.safetensors'), job.teacher, teacherNetwork.parameters);
-  const predict = predictor(teacherNetwork);
+  const predict = predictor(teacherNetwork, around.execution);
   const representation = () =>
     loadRepresentation(join(around.folder, 'in', 'representation.safetensors'), architecture, network.parameters);
   try {
@@ -39,6 +39,7 @@ export async function distill(job: DistillJob, around: Surroundings): Promise<Ou
         plan: planTraining({ ...settings, images: imagesIn(shards) }),
         step: distillStep(network, optimizer, settings),
         weights: job.pretrained ? representation : undefined,
+        views: 1,
         batch(rows, epoch) {
           const pixels = lightViews(rows, seed, epoch);
           const { logits: teacherLogits, probabilities } = predict(teacher, pixels);

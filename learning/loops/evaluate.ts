@@ -33,12 +33,13 @@ type Model = { name: string; classes: number; weights: State; predict: Predictor
  */
 export async function evaluate(job: EvaluateJob, around: Surroundings): Promise<Outcome> {
   const { folder, stop } = around;
+  const execution = around.execution === 'eager' ? 'eager' : 'float32'; // scores are those of the weights as they are stored
   const models: Model[] = [];
   try {
     for (const [i, { name, architecture }] of job.models.entries()) {
       const network = networkOf(architecture);
       const weights = await loadModel(join(folder, 'in', `model-${i}.safetensors`), architecture, network.parameters);
-      models.push({ name, classes: architecture.classes, weights, predict: predictor(network) });
+      models.push({ name, classes: architecture.classes, weights, predict: predictor(network, execution) });
     }
     const tally = new Tally(models.length, Math.max(0, ...models.map(({ classes }) => classes)));
     const tell = teller(tally, imagesIn(job.shards), around);

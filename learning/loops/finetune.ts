@@ -37,6 +37,7 @@ export async function finetune(job: FinetuneJob, around: Surroundings): Promise<
       optimizer,
       step: finetuneStep(network, optimizer, { normalisation }),
       weights: baseline ? undefined : representation,
+      views: 1,
       batch: (rows, epoch) => ({ pixels: lightViews(rows, seed, epoch), labels: labelsOf(rows, architecture.classes) }),
     },
     around,

@@ -3,6 +3,7 @@ import { Failure } from '../../contracts/failures.ts';
 import type { TrainerMessage } from '../../contracts/trainer.ts';
 import type { TrainingPlan } from '../plan.ts';
 import type { Position } from '../state.ts';
+import type { Execution } from '../steps/step.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
 
 type Told<Type extends TrainerMessage['type']> = Omit<Extract<TrainerMessage, { type: Type }>, 'type'>;
@@ -10,6 +11,8 @@ type Told<Type extends TrainerMessage['type']> = Omit<Extract<TrainerMessage, { 
 /** What a loop has around it. Inputs are in `<folder>/in`, outputs go to `<folder>/out`. */
 export type Surroundings = {
   folder: string;
+  /** How steps are carried out; part of what decides the bits. */
+  execution: Execution;
   /** Milliseconds of a clock that never goes back. */
   now(): number;
   onProgress(progress: Told<'progress'>): void;

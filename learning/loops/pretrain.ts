@@ -1,14 +1,25 @@
 /** Pretraining: views → representation. No labels. */
+import { Failure } from '../../contracts/failures.ts';
 import type { PretrainJob } from '../../contracts/trainer.ts';
+import type { Rows } from '../feed.ts';
 import { networkOf } from '../networks/network.ts';
 import { bytesTensor } from '../ops/native.ts';
 import { optimizerOf } from '../optimizers/choice.ts';
 import { planTraining } from '../plan.ts';
 import { type PretrainBatch, pretrainStep } from '../steps/pretrain.ts';
+import type { Tensor } from '../tensorflow.ts';
+import { drawViews } from '../views/draw.ts';
+import { renderBatch } from '../views/render.ts';
 import type { Surroundings } from './log.ts';
 import { imagesIn, type Outcome, train } from './train.ts';
 
-/** Reads view shards, two views of each image. @throws what `train` throws */
+/** Views of an image in a batch. */
+const VIEWS = 2;
+
+/**
+ * Reads view shards, two views of each image; or image shards, and renders the very same views of them (`job.views`).
+ * @throws what `train` throws; Failure DataIntegrity when the shards hold the other kind
+ */
 export async function pretrain(job: PretrainJob, around: Surroundings): Promise<Outcome> {
   const { architecture, pretrain: settings, shards, untilEpoch } = job;
   const network = networkOf(architecture);
@@ -22,8 +33,19 @@ export async function pretrain(job: PretrainJob, around: Surroundings): Promise<
       optimizer,
       plan: planTraining({ ...settings, images: imagesIn(shards) }),
       step: pretrainStep(network, optimizer, { temperature: settings.temperature }),
-      batch: ({ pixels }) => ({ pixels: bytesTensor(pixels.data, pixels.shape) }),
+      views: VIEWS,
+      batch: (rows, epoch) => ({ pixels: viewsOf(rows, epoch, job) }),
     },
     around,
   );
+}
+
+/** Both views of a batch, [2N, H, W, 3], first views then second ones: bytes as they were read, or float32 rendered from the images. */
+function viewsOf({ ids, views, pixels }: Rows, epoch: number, { views: settings, seed, architecture }: PretrainJob): Tensor {
+  if (views !== (settings ? 1 : VIEWS)) {
+    const rule = settings ? 'the images to render' : 'two views of each image';
+    throw new Failure('DataIntegrity', `Cannot pretrain as shards must hold ${rule}: they hold ${views} of each`);
+  }
+  if (!settings) return bytesTensor(pixels.data, pixels.shape);
+  return renderBatch(pixels, drawViews(settings, seed, epoch, ids, VIEWS, architecture.size));
 }

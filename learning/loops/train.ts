@@ -6,13 +6,13 @@
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Architecture, ShardFiles } from '../../contracts/trainer.ts';
-import { epochBatches, type Rows } from '../feed.ts';
+import { epochBatches, type Rows, windowImages } from '../feed.ts';
 import type { Network } from '../networks/network.ts';
 import { initialState, type State } from '../networks/parameters.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { learningRateAt, type TrainingPlan } from '../plan.ts';
 import { loadCheckpoint, type Position, saveCheckpoint, saveModel } from '../state.ts';
-import { disposeReplaced, run, type Step } from '../steps/step.ts';
+import { type Step, stepper } from '../steps/step.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
 import { Log, type Metrics, type Surroundings } from './log.ts';
 
@@ -31,6 +31,8 @@ export type Training<Batch extends { learningRate: Tensor }> = {
   step: Step<Batch, Metrics>;
   /** First weights and statistics; without it they are drawn. The loop owns them. */
   weights?(): Promise<State>;
+  /** Views of each image that a batch shows the network. */
+  views: 1 | 2;
   /** The tensors of a batch. The loop owns them. */
   batch(rows: Rows, epoch: number): Omit<Batch, 'learningRate'>;
 };
@@ -47,32 +49,34 @@ export async function train<B extends { learningRate: Tensor }>(training: Traini
   const end = Math.min(training.untilEpoch, plan.epochs) * plan.stepsPerEpoch;
   const log = new Log(plan, around);
   const start = await begin(training, around.folder);
-  let state = start.state;
   log.resume(start);
+  const course = stepper(training.step as Step<B & Record<string, Tensor>, Metrics>, around.execution, start.state);
+  const save = async (write: (state: State) => Promise<void>) => {
+    const state = course.state();
+    await log.orDiverge(() => write(state)).finally(() => tf.dispose(state));
+  };
   const checkpoint = async (final: boolean) => {
     const file = `checkpoint-${String(log.step).padStart(8, '0')}.safetensors`;
-    await log.orDiverge(() => saveCheckpoint(join(around.folder, 'out', file), state, architecture, log));
+    await save((state) => saveCheckpoint(join(around.folder, 'out', file), state, architecture, log));
     log.kept(file, final);
   };
-  const step = run(training.step);
   try {
     for await (const { rows, epoch } of batches(training, around, log.step, end)) {
       const learningRate = learningRateAt(plan, log.step);
-      const next = takeStep(step, state, { ...training.batch(rows, epoch), learningRate: tf.scalar(learningRate) } as B &
-        Record<string, Tensor>);
-      state = next.state;
-      log.note(next.metrics, learningRate);
+      const batch = { ...training.batch(rows, epoch), learningRate: tf.scalar(learningRate) } as B & Record<string, Tensor>;
+      log.note(course.take(batch), learningRate);
+      tf.dispose(Object.values(batch));
       if (log.step < end && log.checkpointDue(training.job.checkpointSeconds)) await checkpoint(false);
       await setImmediate(); // messages come and go between steps
     }
     const finished = log.step >= end;
     if (log.step > log.keptStep) await checkpoint(finished);
     if (finished && training.untilEpoch >= plan.epochs) {
-      await saveModel(join(around.folder, 'out', MODEL_FILE), state, network.parameters, architecture);
+      await save((state) => saveModel(join(around.folder, 'out', MODEL_FILE), state, network.parameters, architecture));
     }
     return { finished, facts: { steps: log.step, batch: plan.batch, epochs: plan.epochs, ...log.last } };
   } finally {
-    disposeReplaced(state);
+    course.free();
   }
 }
 
@@ -91,7 +95,7 @@ async function begin<B extends { learningRate: Tensor }>(training: Training<B>, 
 
 /** Batches from a step on, up to the end, or until stopped. */
 async function* batches<B extends { learningRate: Tensor }>(
-  { job, plan }: Training<B>,
+  { job, plan, architecture, views }: Training<B>,
   { folder, stop }: Surroundings,
   from: number,
   end: number,
@@ -110,6 +114,7 @@ async function* batches<B extends { learningRate: Tensor }>(
       shards,
       batch: plan.batch,
       skipBatches: step % plan.stepsPerEpoch,
+      windowImages: windowImages(architecture.size, views),
     });
     for (;;) {
       const next = await Promise.race([stopped, feed.next()]);
@@ -119,14 +124,6 @@ async function* batches<B extends { learningRate: Tensor }>(
       yield { rows: next.value, epoch };
     }
   }
-}
-
-/** A step that frees what it was given. */
-function takeStep<B extends Record<string, Tensor>>(step: Step<B, Metrics>, state: State, batch: B): ReturnType<Step<B, Metrics>> {
-  const next = step(state, batch);
-  disposeReplaced(state, next.state);
-  tf.dispose(Object.values(batch));
-  return next;
 }
 
 /** How many images these shards hold together. */

@@ -36,7 +36,12 @@ export function initialValue(spec: ParameterSpec, seed: number): Float32Array {
   return values;
 }
 
-/** Fresh tensors of these parameters. The caller owns them. */
+/** Fresh tensors of these parameters. The caller owns them. What is drawn is made on the host, the rest (half of it, slots) is not. */
 export function initialState(parameters: ParameterSpec[], seed: number): State {
-  return Object.fromEntries(parameters.map((spec) => [spec.name, tf.tensor(initialValue(spec, seed), spec.shape)]));
+  const fresh = (spec: ParameterSpec) => {
+    const { kind } = spec.initial;
+    if (kind === 'zeros' || kind === 'ones') return tf.fill(spec.shape, kind === 'ones' ? 1 : 0);
+    return tf.tensor(initialValue(spec, seed), spec.shape);
+  };
+  return Object.fromEntries(parameters.map((spec) => [spec.name, fresh(spec)]));
 }

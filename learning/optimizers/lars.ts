@@ -25,20 +25,14 @@ export function lars(parameters: ParameterSpec[], settings: Settings): Optimizer
     update(state, gradients, learningRate) {
       const rateOf = ratesOf(learningRate, settings);
       const m = tf.scalar(MOMENTUM);
-      const weights = trainable.map(({ name }) => tensorOf(state, name));
-      const decayedGradients = trainable.map((spec, i) => decayed(spec, weights[i]!, tensorOf(gradients, spec.name), settings.weightDecay));
-      const adapting = trainable.map((spec, i) => (adapts(spec) ? i : -1)).filter((i) => i >= 0);
-      const ratios = trustRatios(
-        adapting.map((i) => weights[i]!),
-        adapting.map((i) => decayedGradients[i]!),
-      );
       const updated: State = {};
-      for (const [i, spec] of trainable.entries()) {
-        const ratio = ratios[adapting.indexOf(i)];
-        const rate = ratio ? tf.mul(rateOf(spec), ratio) : rateOf(spec);
-        const v = tf.add(tf.mul(tensorOf(state, slotOf(spec.name)), m), tf.mul(decayedGradients[i]!, rate));
+      for (const spec of trainable) {
+        const w = tensorOf(state, spec.name);
+        const g = decayed(spec, w, tensorOf(gradients, spec.name), settings.weightDecay);
+        const rate = adapts(spec) ? tf.mul(rateOf(spec), trustRatio(w, g)) : rateOf(spec);
+        const v = tf.add(tf.mul(tensorOf(state, slotOf(spec.name)), m), tf.mul(g, rate));
         updated[slotOf(spec.name)] = v;
-        updated[spec.name] = tf.sub(weights[i]!, v);
+        updated[spec.name] = tf.sub(w, v);
       }
       return updated;
     },
@@ -46,16 +40,13 @@ export function lars(parameters: ParameterSpec[], settings: Settings): Optimizer
 }
 
 /**
- * η·|w| / |g| for each pair, 1 where either norm is 0. The norms of all layers go through the formula as one vector.
- * @returns float32 scalars
+ * η·|w| / |g|, or 1 where either norm is 0. One layer at a time: its gradient can go before the next one's is there.
+ * @returns float32 scalar
  */
-export function trustRatios(weights: Tensor[], gradients: Tensor[]): Tensor[] {
-  if (weights.length === 0) return [];
-  const w = tf.stack(weights.map(halfSquare)); // |w|² / 2, [layers]
-  const g = tf.stack(gradients.map(halfSquare));
-  const both = tf.logicalAnd(tf.greater(w, 0), tf.greater(g, 0));
-  const ratio = tf.mul(tf.sqrt(tf.divNoNan(w, g)), TRUST);
-  return tf.unstack(tf.where(both, ratio, tf.onesLike(ratio)));
+export function trustRatio(weight: Tensor, gradient: Tensor): Tensor {
+  const [w, g] = [weight, gradient].map(halfSquare); // |w|² / 2
+  const ratio = tf.mul(tf.sqrt(nativeValue('DivNoNan', { types: { T: 'float' } }, [w!, g!])), TRUST);
+  return tf.where(tf.greater(ratio, 0), ratio, 1);
 }
 
 const halfSquare = (x: Tensor) => nativeValue('L2Loss', { types: { T: 'float' } }, [x]);

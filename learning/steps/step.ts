@@ -2,7 +2,8 @@
  * What a training step is: a pure function of tensors, so that it can run as it stands or be compiled. No value is
  * read on the host inside, nothing is drawn at random, and what changes from step to step (the learning rate too) is a tensor.
  */
-import { compile, type Tensors } from '../compile/compile.ts';
+import type { Precision, Tensors, Work } from '../compile/compile.ts';
+import { Held } from '../compile/held.ts';
 import { isTrainable, type ParameterSpec, type State } from '../networks/parameters.ts';
 import { fromBytes, hand, keep } from '../ops/native.ts';
 import { type Optimizer, tensorOf } from '../optimizers/optimizer.ts';
@@ -17,22 +18,68 @@ export type Step<Batch extends Record<string, Tensor>, Metrics extends Record<st
   batch: Batch,
 ) => { state: State; metrics: Metrics };
 
-/** A step carried out op by op, as it stands. */
-export function run<B extends Record<string, Tensor>, M extends Record<string, Tensor>>(step: Step<B, M>): Step<B, M> {
-  return (state, batch) => tf.tidy(() => step(state, batch));
+/** How a step is carried out: as one TensorFlow function of that precision, or `eager`, op by op as it stands. */
+export type Execution = Precision | 'eager';
+
+/** A training under way: it holds the state. */
+export type Stepper<Batch, Metrics> = {
+  /** One step further. Batch and metrics are the caller's. */
+  take(batch: Batch): Metrics;
+  /** The state as it stands; the tensors are the caller's, and keep their values. */
+  state(): State;
+  free(): void;
+};
+
+/**
+ * Take a step again and again. Compiled, it is recorded at its first call, which fixes all shapes, and the state is TensorFlow's.
+ * @param state  where it begins; the stepper owns it
+ */
+export function stepper<B extends Record<string, Tensor>, M extends Record<string, Tensor>>(
+  step: Step<B, M>,
+  execution: Execution,
+  state: State,
+): Stepper<B, M> {
+  return execution === 'eager' ? eagerStepper(step, state) : compiledStepper(step, execution, state);
 }
 
-/** A step as one TensorFlow function: recorded at its first call, which fixes all shapes. */
-export function runCompiled<B extends Record<string, Tensor>, M extends Record<string, Tensor>>(step: Step<B, M>): Step<B, M> {
-  const compiled = compile('step', (inputs) => {
-    const { state, metrics } = step(part(inputs, STATE), part(inputs, BATCH) as B);
-    return { ...prefixed(state, STATE), ...prefixed(metrics, METRICS) };
-  });
-  return (state, batch) => {
-    const results = compiled({ ...prefixed(state, STATE), ...prefixed(batch, BATCH) });
-    return { state: part(results, STATE), metrics: part(results, METRICS) as M };
+function eagerStepper<B extends Record<string, Tensor>, M extends Record<string, Tensor>>(step: Step<B, M>, first: State): Stepper<B, M> {
+  let state = first;
+  return {
+    take(batch) {
+      const next = tf.tidy(() => step(state, batch));
+      disposeReplaced(state, next.state);
+      state = next.state;
+      return next.metrics;
+    },
+    state: () => mapState(state, (tensor) => tensor.clone()),
+    free: () => disposeReplaced(state),
   };
 }
+
+function compiledStepper<B extends Record<string, Tensor>, M extends Record<string, Tensor>>(
+  step: Step<B, M>,
+  precision: Precision,
+  state: State,
+): Stepper<B, M> {
+  const held = new Held('step', asWork(step), prefixed(state, STATE), { precision });
+  disposeReplaced(state);
+  return {
+    take: (batch) => part(held.call(prefixed(batch, BATCH)), METRICS) as M,
+    state: () => part(held.read(), STATE),
+    free: () => held.free(),
+  };
+}
+
+/** A step as a function of named tensors: what `compile` and `graphOf` take. */
+export function asWork<B extends Record<string, Tensor>, M extends Record<string, Tensor>>(step: Step<B, M>): Work {
+  return (inputs) => {
+    const { state, metrics } = step(part(inputs, STATE), part(inputs, BATCH) as B);
+    return { ...prefixed(state, STATE), ...prefixed(metrics, METRICS) };
+  };
+}
+
+/** The inputs of `asWork`. */
+export const inputsOf = (state: State, batch: Tensors): Tensors => ({ ...prefixed(state, STATE), ...prefixed(batch, BATCH) });
 
 const [STATE, BATCH, METRICS] = ['state/', 'batch/', 'metrics/'] as const;
 const prefixed = (tensors: Tensors, prefix: string): Tensors =>

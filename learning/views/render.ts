@@ -3,6 +3,7 @@
  * ops, and groups are cut to pieces that stay in the cache. A view's pixels do not depend on the other views of its piece.
  * Letters: n images · V views of each · B views of a piece · S side, pixels.
  */
+import { compile, type Work } from '../compile/compile.ts';
 import { bytesTensor, fromBytes, nativeValue } from '../ops/native.ts';
 import type { HostTensor } from '../safetensors.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
@@ -10,70 +11,71 @@ import { blur, blurMatrices, blurRadius } from './blur.ts';
 import { grayscale, OPERATIONS, type Operation, operationOrder } from './colour.ts';
 import { crop, cropMatrices, type TapsTable } from './crop.ts';
 import { NO_JITTER, type ViewParameters } from './draw.ts';
-import type { Planes } from './planes.ts';
 
 /** Pixels of one piece: 64 views of 32 px; measured, flat around it. */
 const PIECE_PIXELS = 64 * 32 * 32;
 
-/** Inputs of one piece, all float32: B views that share an order of colour operations. */
+/** Inputs of one piece: B views that share an order of colour operations. */
 export type Piece = {
-  /** [B, S, S, 3], 0 to 255. */
+  /** uint8 of `bytesTensor`, [B, S, S, 3]. */
   images: Tensor;
-  /** [B, S, S] each. */
+  /** float32 [B, S, S] each. */
   rows: Tensor;
   columns: Tensor;
-  /** [B, 1, 1] each. */
-  factors: Record<Operation, Tensor>;
-  /** [B, 1, 1], 0 or 1; left out when no view of the piece is gray. */
+  /** float32 [B, 1, 1] each. */
+  brightness: Tensor;
+  contrast: Tensor;
+  saturation: Tensor;
+  hue: Tensor;
+  /** float32 [B, 1, 1], 0 or 1; left out when no view of the piece is gray. */
   gray?: Tensor;
-  /** [K, S, S] for the first K ≤ B views; left out when none is blurred. */
+  /** float32 [B, S, S]; left out when no view of the piece is blurred, else all are. */
   blurs?: Tensor;
 };
-
-function blurFirst(planes: Planes, blurs: Tensor): Planes {
-  const [b = 0, s = 0] = planes[0].shape;
-  const k = blurs.shape[0] ?? 0;
-  const part = (from: number, count: number): Planes => {
-    const [red, green, blue] = planes.map((plane) => tf.slice(plane, [from, 0, 0], [count, s, s]));
-    return [red!, green!, blue!];
-  };
-  const blurred = blur(k === b ? planes : part(0, k), blurs);
-  if (k === b) return blurred;
-  const [red, green, blue] = part(k, b - k).map((plane, channel) => tf.concat([blurred[channel]!, plane], 0));
-  return [red!, green!, blue!];
-}
 
 /**
  * The views of one piece: crop, flip and resize, colour operations in their order, grayscale, blur, rounding.
  * Pure, and in ops whose first dimension is free.
  * @returns float32 [B, S, S, 3], whole numbers 0 to 255
  */
-export function develop({ images, rows, columns, factors, gray, blurs }: Piece, order: Operation[]): Tensor {
-  return tf.tidy(() => {
-    let planes = crop(images, rows, columns, 1 / 255);
-    for (const operation of order) planes = OPERATIONS[operation](planes, factors[operation]);
-    if (gray) planes = grayscale(planes, gray);
-    if (blurs) planes = blurFirst(planes, blurs);
-    return tf.round(tf.mul(tf.transpose(tf.stack(planes), [1, 2, 3, 0]), 255));
-  });
+export function develop({ images, rows, columns, gray, blurs, ...factors }: Piece, order: Operation[]): Tensor {
+  let planes = crop(fromBytes(images), rows, columns, 1 / 255);
+  for (const operation of order) planes = OPERATIONS[operation](planes, factors[operation]);
+  if (gray) planes = grayscale(planes, gray);
+  if (blurs) planes = blur(planes, blurs);
+  return tf.round(tf.mul(tf.transpose(tf.stack(planes), [1, 2, 3, 0]), 255));
 }
 
-/** Rows of the parameters that can be rendered together; within a piece the blurred ones come first. */
+/** One compiled function for each order and kind of piece, made when it is first wanted; they take any number of views. */
+const developers = new Map<string, Work>();
+
+function developed(piece: Piece, order: number): Tensor {
+  const inputs = Object.fromEntries(Object.entries(piece).filter(([, tensor]) => tensor)) as Piece & Record<string, Tensor>;
+  const key = [order, ...Object.keys(inputs), piece.images.shape[1]].join(' ');
+  const operations = order === NO_JITTER ? [] : operationOrder(order);
+  const work = (given: Record<string, Tensor>) => ({ views: develop(given as Piece, operations) });
+  const developer = developers.get(key) ?? compile('renderer', work, { open: Object.keys(inputs) });
+  developers.set(key, developer);
+  return developer(inputs).views!;
+}
+
+/** Rows of the parameters that can be rendered together: of one order, and all of them blurred or none. */
 function pieces({ order, sigma, size, boxes }: ViewParameters): number[][] {
   const groups = new Map<number, number[]>();
   for (let row = 0; row < boxes.length; row++) {
-    const group = groups.get(order[row]!) ?? [];
+    const isBlurred = blurRadius(size) > 0 && sigma[row]! > 0;
+    const key = 2 * order[row]! + Number(isBlurred);
+    const group = groups.get(key) ?? [];
     group.push(row);
-    groups.set(order[row]!, group);
+    groups.set(key, group);
   }
   const most = Math.max(1, Math.floor(PIECE_PIXELS / size ** 2));
-  return [...groups.values()].flatMap((group) => {
-    const sorted = blurRadius(size) ? [...group.filter((row) => sigma[row]! > 0), ...group.filter((row) => sigma[row] === 0)] : group;
-    return Array.from({ length: Math.ceil(sorted.length / most) }, (_, i) => sorted.slice(i * most, (i + 1) * most));
-  });
+  return [...groups.values()].flatMap((group) =>
+    Array.from({ length: Math.ceil(group.length / most) }, (_, i) => group.slice(i * most, (i + 1) * most)),
+  );
 }
 
-/** Source images of some rows, copied side by side: uint8 → float32 [B, S, S, 3]. */
+/** Source images of some rows, copied side by side: uint8 [B, S, S, 3]. */
 function imagesOf(rows: number[], images: Uint8Array, { views, size }: ViewParameters): Tensor {
   const length = size * size * 3;
   const bytes = new Uint8Array(rows.length * length);
@@ -81,7 +83,7 @@ function imagesOf(rows: number[], images: Uint8Array, { views, size }: ViewParam
     const image = Math.floor(row / views);
     bytes.set(images.subarray(image * length, (image + 1) * length), i * length);
   }
-  return fromBytes(bytesTensor(bytes, [rows.length, size, size, 3]));
+  return bytesTensor(bytes, [rows.length, size, size, 3]);
 }
 
 /** The tensors that `develop` wants for some rows. */
@@ -99,15 +101,18 @@ function pieceOf(rows: number[], images: Uint8Array, parameters: ViewParameters,
     size,
     table,
   );
-  const sigmas = blurRadius(size) ? rows.map((row) => sigma[row]!).filter((value) => value > 0) : [];
-  const { brightness, contrast, saturation, hue } = parameters;
+  const isBlurred = blurRadius(size) > 0 && sigma[rows[0]!]! > 0;
+  const sigmas = rows.map((row) => sigma[row]!);
   return {
     images: imagesOf(rows, images, parameters),
     rows: tf.tensor3d(matrices.rows, cube),
     columns: tf.tensor3d(matrices.columns, cube),
-    factors: { brightness: perView(brightness), contrast: perView(contrast), saturation: perView(saturation), hue: perView(hue) },
+    brightness: perView(parameters.brightness),
+    contrast: perView(parameters.contrast),
+    saturation: perView(parameters.saturation),
+    hue: perView(parameters.hue),
     gray: rows.some((row) => gray[row]) ? perView(gray) : undefined,
-    blurs: sigmas.length ? tf.tensor3d(blurMatrices(sigmas, size), [sigmas.length, size, size]) : undefined,
+    blurs: isBlurred ? tf.tensor3d(blurMatrices(sigmas, size), cube) : undefined,
   };
 }
 
@@ -124,8 +129,7 @@ function* renderPieces(images: HostTensor, parameters: ViewParameters): Generato
   const table: TapsTable = new Map();
   for (const rows of pieces(parameters)) {
     const order = parameters.order[rows[0]!]!;
-    const operations = order === NO_JITTER ? [] : operationOrder(order);
-    yield { rows, views: tf.tidy(() => develop(pieceOf(rows, images.data as Uint8Array, parameters, table), operations)) };
+    yield { rows, views: tf.tidy(() => developed(pieceOf(rows, images.data as Uint8Array, parameters, table), order)) };
   }
 }
 

@@ -18,9 +18,11 @@ const classifierKey = (changes?: Partial<RecipeInput>, pretrained = true) =>
     representation: pretrained ? { kind: 'representation', key: 'r', digest: 'r' } : undefined,
   }).key;
 
-test('representationOf: how training is cut, watched or threaded does not count', () => {
+test('representationOf: how training is cut, spread, watched or threaded does not count', () => {
   const key = representationKey();
   expect(representationKey({ pretrain: { segmentEpochs: 3 } })).toBe(key);
+  expect(representationKey({ views: { where: 'device' } })).toBe(key);
+  expect(representationKey({ views: { where: 'workers', storeGigabytes: 1 } })).toBe(key);
   expect(representationKey({ compute: { checkpointSeconds: 1, threads: 1 } })).toBe(key);
   expect(representationKey({ labels: { fractions: [0.5] }, finetune: { epochs: 3 }, name: 'y' })).toBe(key);
 });

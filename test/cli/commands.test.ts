@@ -125,6 +125,9 @@ test('fewlabels check: counts per class, the split, and the images that cannot b
   expect(status).toBe(0);
   expect(out).toMatch(/17 images to learn from, 17 of them labelled; 4 test images \(20 % of each class, split off\); 2 classes/);
   expect(out).toMatch(/^cat +8 +2$/m);
+  expect(out).toContain(
+    'Views: written ahead by data workers, under 0.1 GB in the store at once (within the 20 GB of views.storeGigabytes)',
+  );
   expect(out).toMatch(/1 of the 21 images looked at cannot be read/);
   const { out: text } = await fewlabels(['check', file, '--json']);
   expect(JSON.parse(text)).toMatchObject({
@@ -134,6 +137,18 @@ test('fewlabels check: counts per class, the split, and the images that cannot b
     ],
     looked: { unreadable: [{ image: expect.stringContaining('text.png') }] },
   });
+});
+
+test.each([
+  // 16 images · 20 epochs · 2 views · 32² · 3 bytes = 2.0 MB
+  [
+    'views.storeGigabytes=0.001',
+    'rendered while training (written ahead, under 0.1 GB in the store at once, they would be above the 0.001 GB',
+  ],
+  ['views.where=device', 'rendered while training (views.where: device)'],
+])('fewlabels check: says who renders the views and why: %s', async (setting, text) => {
+  const file = await folderWith(RECIPE, classes({ cat: 10, dog: 10 }));
+  expect((await fewlabels(['check', file, '--set', setting])).out).toContain(`Views: ${text}`);
 });
 
 test('fewlabels check: too many unreadable images are bad input', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type EpochWanted, epochBatches, inputFile, type Rows, shardOrder } from '../../learning/feed.ts';
+import { type EpochWanted, epochBatches, inputFile, type Rows, shardOrder, windowImages } from '../../learning/feed.ts';
 import { type HostTensors, writeSafetensors } from '../../learning/safetensors.ts';
 
 // Shards of 5, 7, 1, 6 and 4 images of 2 × 1 pixels; image i of the whole has all bytes 10·i + view.
@@ -91,6 +91,17 @@ test('epochBatches: images of one window are mixed, not read in shard order', as
     Array.from({ length: SIZES[shard]! }, (_, i) => `image ${firstOf(shard) + i}`),
   );
   expect(first!.ids).not.toEqual(inOrder);
+});
+
+test('epochBatches: images and their views come in the same batches', async () => {
+  for (const windowImages of [1, 10, 100])
+    expect(idsOf(await batchesOf({ views: 1, windowImages }))).toEqual(idsOf(await batchesOf({ views: 2, windowImages })));
+});
+
+test('windowImages: 8192, or as many as have half a gibibyte of pixels with all their views', () => {
+  expect(windowImages(32, 2)).toBe(8192);
+  expect(windowImages(224, 2)).toBe(1783); // 2²⁹ / (2 · 224² · 3)
+  expect(windowImages(224, 1)).toBe(3566);
 });
 
 test.each([0, 1, 3, 5, 9])('epochBatches: skipping %i batches gives the tail of the full epoch', async (skipBatches) => {

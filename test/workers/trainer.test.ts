@@ -46,7 +46,7 @@ function start(folder: string): Trainer {
 
 async function pretraining(epochs: number, more: Partial<PretrainJob> = {}, supplied = epochs): Promise<string> {
   const folder = await scratch();
-  const { pretrain } = settings({ pretrain: { epochs, batch: 6, headLayers: 2, projection: 16 } });
+  const { pretrain, compute } = settings({ pretrain: { epochs, batch: 6, headLayers: 2, projection: 16 } });
   const shards = await supply(folder, { images: 12, perShard: 12, epochs: supplied, views: 2 });
   const job: PretrainJob = {
     kind: 'pretrain',
@@ -54,6 +54,7 @@ async function pretraining(epochs: number, more: Partial<PretrainJob> = {}, supp
     pretrain,
     shards,
     untilEpoch: epochs,
+    ...compute,
     seed: 1,
     threads: 2,
     checkpointSeconds: 60,

@@ -3,8 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import type { Beat } from '../../contracts/progress.ts';
+import { Manifest, STAGES } from '../../contracts/artifacts.ts';
+import { type Beat, PROGRESS_QUERY, type RunProgress } from '../../contracts/progress.ts';
 import type { RecipeInput } from '../../contracts/recipe.ts';
+import type { RunResult } from '../../contracts/scores.ts';
+import { openS3 } from '../../store/s3.ts';
 import { startWorkers, type Workers } from './workers.ts';
 
 const RECIPE: RecipeInput = {
@@ -26,9 +29,10 @@ const LONG: RecipeInput = {
   pretrain: { epochs: 100, batch: 16, segmentEpochs: 50 },
 };
 
+const BUCKET = 'pipeline-test';
 let workers: Workers;
 beforeAll(async () => {
-  workers = await startWorkers(inject('services'), 'pipeline-test');
+  workers = await startWorkers(inject('services'), BUCKET);
 }, 90_000);
 afterAll(() => workers?.stop());
 
@@ -37,6 +41,16 @@ async function activitiesOf(id: string): Promise<Record<string, number>> {
   const { events } = await workers.client.workflow.getHandle(id).fetchHistory();
   const names = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name ?? []);
   return Object.fromEntries([...new Set(names)].map((name) => [name, names.filter((other) => other === name).length]));
+}
+
+/** Manifests of the representations in the bucket, and a way to make the bucket forget them. */
+async function representations(): Promise<{ manifests: Manifest[]; forget(): Promise<void> }> {
+  const store = await openS3({ ...inject('services').s3, bucket: BUCKET });
+  const keys: string[] = [];
+  for await (const { key } of store.list(`${STAGES.representation.prefix}/`)) keys.push(key);
+  const finished = keys.filter((key) => /^[^/]+\/[0-9a-f]{32}\/manifest\.json$/.test(key)); // not those of checkpoints
+  const texts = await Promise.all(finished.map((key) => store.get(key)));
+  return { manifests: texts.map((text) => Manifest.parse(JSON.parse(String(text)))), forget: () => store.remove(keys) };
 }
 
 /** The latest heartbeat of a running pretraining. */
@@ -106,6 +120,24 @@ describe('pipeline', () => {
     const counts = await activitiesOf('tiny-3');
     expect(Object.keys(counts)).not.toContain('pretrain');
     expect(counts.finetune).toBe(2);
+  }, 300_000);
+
+  test('views rendered on the device: no view is ever stored, and the representation is the same to the bit', async () => {
+    const written = await workers.run('tiny-4', RECIPE);
+    const stored = await representations();
+    await stored.forget();
+    const handle = await workers.start('tiny-5', { ...RECIPE, views: { where: 'device' } });
+    const rendered = (await handle.result()) as RunResult;
+    const again = await representations();
+    const nameOf = ({ key, digest, made }: Manifest) => ({ key, digest, views: made.views });
+    expect(stored.manifests.map(nameOf)).toEqual([expect.objectContaining({ views: 'workers' })]);
+    expect(again.manifests.map(nameOf)).toEqual(stored.manifests.map((manifest) => ({ ...nameOf(manifest), views: 'device' })));
+    expect(rendered.student).toEqual(written.student);
+    const counts = await activitiesOf('tiny-5');
+    expect(counts).toMatchObject({ pretrain: 2 });
+    for (const name of ['augment', 'deleteViews']) expect(Object.keys(counts)).not.toContain(name);
+    const { stages } = await handle.query<RunProgress>(PROGRESS_QUERY);
+    expect(stages.find(({ stage }) => stage === 'views')).toMatchObject({ state: 'done', note: 'rendered while training' });
   }, 300_000);
 
   test('a recipe with mistakes fails at once and names them all', async () => {

@@ -24,7 +24,7 @@ const recipe: Recipe = settings({
   finetune: { epochs: 60, atLeastSteps: 0, batch: 64, learningRate: { base: 0.1, scaling: 'none' } },
   distill: { epochs: 60, batch: 64, learningRate: { base: 0.1, scaling: 'none' } },
 });
-const common = { seed: 3, threads: 'auto' as const, checkpointSeconds: 1e6 };
+const common = { ...settings().compute, seed: 3, checkpointSeconds: 1e6 };
 const set = { images: 64, perShard: 32 };
 const classifier = architecture({ classes: CLASSES, headLayers: 1 });
 const student = architecture({ classes: CLASSES, headLayers: 0 });

@@ -1,7 +1,7 @@
 import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { DistillJob, FinetuneJob, PretrainJob, ShardFiles } from '../../../contracts/trainer.ts';
+import type { DistillJob, FinetuneJob, PretrainJob, ShardFiles, ViewSettings } from '../../../contracts/trainer.ts';
 import { distill } from '../../../learning/loops/distill.ts';
 import { finetune } from '../../../learning/loops/finetune.ts';
 import type { Surroundings } from '../../../learning/loops/log.ts';
@@ -19,7 +19,7 @@ const recipe = settings({
   finetune: { epochs: 3, atLeastSteps: 0, batch: 6 },
   distill: { epochs: 3, batch: 6, labelled: 0.3 },
 });
-const common = { seed: 5, threads: 'auto' as const, checkpointSeconds: 1e6 };
+const common = { ...recipe.compute, seed: 5, checkpointSeconds: 1e6 };
 const classifier = architecture({ classes: CLASSES, headLayers: 1 });
 
 type Started = { resume?: string; untilEpoch?: number; checkpointSeconds?: number };
@@ -29,10 +29,10 @@ type Case = {
   run(shards: ShardFiles, around: Surroundings, more: Started): Promise<Outcome>;
 };
 
-/** 13 images, 6 a batch: 2 steps an epoch, 6 in all, and one image left out of each epoch. */
-const cases: Record<string, Case> = {
-  pretrain: {
-    views: 2,
+/** Pretraining, of views that were written before or of images. */
+function pretraining(views?: ViewSettings): Case {
+  return {
+    views: views ? 1 : 2,
     prepare: async () => undefined,
     run(shards, around, more) {
       const job: PretrainJob = {
@@ -40,13 +40,20 @@ const cases: Record<string, Case> = {
         architecture: architecture(),
         pretrain: recipe.pretrain,
         shards,
+        views,
         untilEpoch: 3,
         ...common,
         ...more,
       };
       return pretrain(job, around);
     },
-  },
+  };
+}
+
+/** 13 images, 6 a batch: 2 steps an epoch, 6 in all, and one image left out of each epoch. */
+const cases: Record<string, Case> = {
+  pretrain: pretraining(),
+  'pretrain on device': pretraining({ kind: 'simclr', jitter: 0.5, minArea: 0.08, blur: false }),
   finetune: {
     views: 1,
     prepare: (folder) => writeModel(join(folder, 'in', 'representation.safetensors'), architecture(), 6),
@@ -100,13 +107,17 @@ async function folderFor({ views, prepare }: Case, from = 0): Promise<{ folder: 
 const out = (folder: string, file: string) => readFile(join(folder, 'out', file));
 
 describe.each(Object.entries(cases))('%s', (name, each) => {
-  test.each([3, 4])(`${name}: stopped after step %i and resumed gives the same bytes as never stopped`, async (stopAt) => {
+  test.each([
+    [3, 'float32'],
+    [4, 'float32'],
+    [3, 'bfloat16'],
+  ] as const)(`${name}: stopped after step %i and resumed gives the same bytes as never stopped, in %s`, async (stopAt, execution) => {
     const straight = await folderFor(each);
-    const around = surroundings(straight.folder);
+    const around = surroundings(straight.folder, Infinity, execution);
     expect((await each.run(straight.shards, around, {})).finished).toBe(true);
 
     const first = await folderFor(each);
-    const interrupted = surroundings(first.folder, stopAt);
+    const interrupted = surroundings(first.folder, stopAt, execution);
     expect((await each.run(first.shards, interrupted, {})).finished).toBe(false);
     expect(interrupted.heard.checkpoints.map(({ step, epoch, final }) => ({ step, epoch, final }))).toEqual([
       { step: stopAt, epoch: Math.floor(stopAt / 2), final: false },
@@ -114,7 +125,7 @@ describe.each(Object.entries(cases))('%s', (name, each) => {
 
     const second = await folderFor(each, Math.floor(stopAt / 2)); // inputs from the epoch that the checkpoint names
     await copyFile(join(first.folder, 'out', interrupted.heard.checkpoints[0]!.file), join(second.folder, 'in', 'resume.safetensors'));
-    const resumed = surroundings(second.folder);
+    const resumed = surroundings(second.folder, Infinity, execution);
     expect((await each.run(second.shards, resumed, { resume: 'resume.safetensors' })).finished).toBe(true);
 
     const last = 'checkpoint-00000006.safetensors';

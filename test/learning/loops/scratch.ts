@@ -9,6 +9,7 @@ import { inputFile } from '../../../learning/feed.ts';
 import type { Surroundings } from '../../../learning/loops/log.ts';
 import { randomStream } from '../../../learning/random.ts';
 import { writeSafetensors } from '../../../learning/safetensors.ts';
+import type { Execution } from '../../../learning/steps/step.ts';
 
 export const SIZE = 16;
 export const CLASSES = 4;
@@ -90,12 +91,13 @@ export type Heard = {
  * Surroundings that remember what they are told. Their clock goes two seconds further at every look, so that every step is told.
  * @param stopAt  step after which to stop
  */
-export function surroundings(folder: string, stopAt = Infinity): Surroundings & { heard: Heard } {
+export function surroundings(folder: string, stopAt = Infinity, execution: Execution = 'float32'): Surroundings & { heard: Heard } {
   let clock = 0;
   const heard: Heard = { progress: [], checkpoints: [], stop: new AbortController() };
   return {
     heard,
     folder,
+    execution,
     now: () => (clock += 2_000),
     onProgress(progress) {
       heard.progress.push(progress);

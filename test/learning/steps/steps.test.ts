@@ -8,7 +8,7 @@ import { distillStep } from '../../../learning/steps/distill.ts';
 import { finetuneStep } from '../../../learning/steps/finetune.ts';
 import { predictor } from '../../../learning/steps/predict.ts';
 import { pretrainStep } from '../../../learning/steps/pretrain.ts';
-import { disposeReplaced, imagesOf, run, type Step } from '../../../learning/steps/step.ts';
+import { disposeReplaced, imagesOf, type Step } from '../../../learning/steps/step.ts';
 import { type Tensor, tf } from '../../../learning/tensorflow.ts';
 import { architecture, CLASSES, pixelsOf } from '../loops/scratch.ts';
 import { distance, noise, scalarOf, valuesOf } from '../tensors.ts';
@@ -37,7 +37,7 @@ function caseOf<B extends { learningRate: Tensor } & Record<string, Tensor>>(
 ): Case {
   return {
     state: () => initialState(parameters, 1),
-    take: (before, learningRate) => run(step)(before, { ...batch, learningRate: tf.scalar(learningRate) } as B),
+    take: (before, learningRate) => tf.tidy(() => step(before, { ...batch, learningRate: tf.scalar(learningRate) } as B)),
   };
 }
 
@@ -91,7 +91,7 @@ describe.each(Object.entries(cases))('%s', (name, { state, take }) => {
 
 test('finetuneStep: by stored statistics, they stay as they are and the weights move', () => {
   const before = initialState([...classifier.parameters, ...plain.slots], 1);
-  const step = run(finetuneStep(classifier, plain, { normalisation: 'stored' }));
+  const step = finetuneStep(classifier, plain, { normalisation: 'stored' });
   const { state: after } = step(before, { pixels: pixels(4), labels: labels(4), learningRate: tf.scalar(0.1) });
   for (const spec of classifier.parameters.filter((one) => !isTrainable(one))) expect(after[spec.name]).toBe(before[spec.name]);
   expect(distance(after['classifier/dense/kernel']!, before['classifier/dense/kernel']!)).toBeGreaterThan(0);
@@ -99,7 +99,7 @@ test('finetuneStep: by stored statistics, they stay as they are and the weights 
 
 test('distillStep: without a labelled share the labels do not matter', () => {
   const before = initialState([...classifier.parameters, ...plain.slots], 1);
-  const step = run(distillStep(classifier, plain, { temperature: 1, labelled: 0 }));
+  const step = distillStep(classifier, plain, { temperature: 1, labelled: 0 });
   const batch = { pixels: pixels(4), teacherLogits: noise([4, CLASSES], 3), learningRate: tf.scalar(0.1) };
   const [known, unknown] = [labels(4), tf.tensor1d([-1, -1, -1, -1], 'int32')].map(
     (given) => step(before, { ...batch, labels: given }).metrics.loss,
@@ -107,14 +107,17 @@ test('distillStep: without a labelled share the labels do not matter', () => {
   expect(scalarOf(known!)).toBe(scalarOf(unknown!));
 });
 
-test('predictor: an image’s answer does not depend on the others of its batch, and probabilities sum to 1', () => {
-  const weights = { ...initialState(classifier.parameters, 1), 'classifier/dense/kernel': noise([64, CLASSES], 4) };
-  const predict = predictor(classifier);
-  const together = predict(weights, pixels(5)).probabilities;
-  const alone = predict(weights, pixels(1)).probabilities;
-  expect(distance(tf.slice(together, [0, 0], [1, CLASSES]), alone)).toBeLessThan(1e-5);
-  for (const sum of valuesOf(tf.sum(together, 1))) expect(sum).toBeCloseTo(1, 5);
-});
+test.each(['eager', 'float32'] as const)(
+  'predictor, %s: an image’s answer does not depend on the others of its batch, and probabilities sum to 1',
+  (execution) => {
+    const weights = { ...initialState(classifier.parameters, 1), 'classifier/dense/kernel': noise([64, CLASSES], 4) };
+    const predict = predictor(classifier, execution);
+    const together = predict(weights, pixels(5)).probabilities;
+    const alone = predict(weights, pixels(1)).probabilities;
+    expect(distance(tf.slice(together, [0, 0], [1, CLASSES]), alone)).toBeLessThan(1e-5);
+    for (const sum of valuesOf(tf.sum(together, 1))) expect(sum).toBeCloseTo(1, 5);
+  },
+);
 
 test('imagesOf: bytes and floats of 0 to 255 become the same 0 to 1', () => {
   const bytes = imagesOf(pixels(2));
