@@ -163,7 +163,10 @@ function listen<T>(child: ChildProcess, folder: string, run: TrainerRun<T>, atte
       listener.made = made;
     }
     if (message.type === 'failed') listener.failed = message;
-    if (message.type === 'done') listener.facts = message.facts;
+    if (message.type === 'done') {
+      listener.facts = message.facts;
+      if (message.waitedSeconds !== undefined) listener.made = { ...listener.made, waitedSeconds: message.waitedSeconds };
+    }
     if (message.type === 'progress') {
       where = `step ${message.step} of ${message.steps}`;
       const { step, steps, loss, accuracy, imagesPerSecond, secondsLeft } = message;

@@ -79,7 +79,7 @@ export type TrainerMessage =
       secondsLeft: number;
     }
   | { type: 'checkpoint'; step: number; epoch: number; file: string; curve: CurvePoint[]; final: boolean }
-  | { type: 'done'; facts: Record<string, unknown> }
+  | { type: 'done'; facts: Record<string, unknown>; waitedSeconds?: number }
   | { type: 'failed'; kind: string; message: string };
 
 /** Supervisor to trainer: write a checkpoint at the next step and end. */

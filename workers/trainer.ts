@@ -40,7 +40,7 @@ async function main(folder: string): Promise<void> {
     const isGpu = binding().isUsingGpuDevice();
     const execution = executionOf(job, isGpu);
     say({ type: 'ready', tensorflow, device: isGpu ? 'GPU' : 'CPU', threads: job.threads, precision: execution });
-    const { finished, facts } = await perform(job, {
+    const { finished, facts, waitedSeconds } = await perform(job, {
       folder,
       execution,
       now: () => performance.now(),
@@ -48,7 +48,7 @@ async function main(folder: string): Promise<void> {
       onCheckpoint: (checkpoint) => say({ type: 'checkpoint', ...checkpoint }),
       stop: stop.signal,
     });
-    if (finished) say({ type: 'done', facts });
+    if (finished) say({ type: 'done', facts, waitedSeconds });
     await leave(0);
   } catch (error) {
     const { kind, message } = failureOf(error);

@@ -16,8 +16,11 @@ import { type Step, stepper } from '../steps/step.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
 import { Log, type Metrics, type Surroundings } from './log.ts';
 
-/** `finished`: the job came to its end; else it was stopped, and its last checkpoint says where. */
-export type Outcome = { finished: boolean; facts: Record<string, unknown> };
+/**
+ * `finished`: the job came to its end; else it was stopped, and its last checkpoint says where. `waitedSeconds`: how long steps waited
+ * for their batches.
+ */
+export type Outcome = { finished: boolean; facts: Record<string, unknown>; waitedSeconds?: number };
 
 /** One training, ready to run. */
 export type Training<Batch extends { learningRate: Tensor }> = {
@@ -60,21 +63,24 @@ export async function train<B extends { learningRate: Tensor }>(training: Traini
     await save((state) => saveCheckpoint(join(around.folder, 'out', file), state, architecture, log));
     log.kept(file, final);
   };
+  let [waited, ready] = [0, around.now()];
   try {
     for await (const { rows, epoch } of batches(training, around, log.step, end)) {
+      waited += around.now() - ready;
       const learningRate = learningRateAt(plan, log.step);
       const batch = { ...training.batch(rows, epoch), learningRate: tf.scalar(learningRate) } as B & Record<string, Tensor>;
       log.note(course.take(batch), learningRate);
       tf.dispose(Object.values(batch));
       if (log.step < end && log.checkpointDue(training.job.checkpointSeconds)) await checkpoint(false);
       await setImmediate(); // messages come and go between steps
+      ready = around.now();
     }
     const finished = log.step >= end;
     if (log.step > log.keptStep) await checkpoint(finished);
     if (finished && training.untilEpoch >= plan.epochs) {
       await save((state) => saveModel(join(around.folder, 'out', MODEL_FILE), state, network.parameters, architecture));
     }
-    return { finished, facts: { steps: log.step, batch: plan.batch, epochs: plan.epochs, ...log.last } };
+    return { finished, facts: { steps: log.step, batch: plan.batch, epochs: plan.epochs, ...log.last }, waitedSeconds: waited / 1000 };
   } finally {
     course.free();
   }
