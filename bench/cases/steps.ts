@@ -1,0 +1,81 @@
+/** Training steps against torch's, in each precision that the machine has: milliseconds a step, and peak memory. */
+import { cpuFlags, hasBfloat16 } from '../../workers/hardware.ts';
+import type { Benchmark, Goal, Row, Tools } from '../benchmark.ts';
+import { compare, compareMemory, expectLearning, milliseconds } from '../comparison.ts';
+import { contest, type Rounds } from '../contest.ts';
+import { type Contestant, ours, peer } from '../contestant.ts';
+
+/** `work`: the contestants' file, without its ending; `images` per batch; `large`: one step holds gigabytes. */
+export type Task = {
+  name: string;
+  about: string;
+  work: 'pretrain' | 'finetune' | 'distil';
+  depth: 18 | 50;
+  size: number;
+  images: number;
+  large?: true;
+};
+export type Goals = { float32?: Goal; bfloat16?: Goal; memory?: Goal };
+
+const QUICK: Rounds = { rounds: 2, perRound: 1, warmUps: 1 };
+const QUICK_IMAGES = 8;
+
+export function stepBenchmark(task: Task, rounds: Rounds, goals: Goals = {}): Benchmark {
+  return {
+    name: task.name,
+    about: task.about,
+    async run(tools) {
+      const [given, pace] = tools.quick ? [{ ...task, images: QUICK_IMAGES }, QUICK] : [task, rounds];
+      const rows = await heat(given, 'f32', goals.float32, goals.memory, pace, tools);
+      if (hasBfloat16(false)) return [...rows, ...(await heat(given, 'bf16', goals.bfloat16, goals.memory, pace, tools))];
+      tools.say('bfloat16 is left out: this processor would emulate it');
+      return rows;
+    },
+  };
+}
+
+/** All contestants of one precision. */
+async function heat(
+  task: Task,
+  precision: 'f32' | 'bf16',
+  time: Goal | undefined,
+  space: Goal | undefined,
+  rounds: Rounds,
+  tools: Tools,
+): Promise<Row[]> {
+  const python = await tools.python();
+  const own = precision === 'f32' ? ownFloat32(task) : [contestant('compiled', 'bfloat16', task)];
+  const theirs = precision === 'f32' ? theirFloat32(task, python) : theirBfloat16(task, python);
+  const results = await contest([...own, ...theirs], rounds, tools.say);
+  expectLearning(results);
+  const names = own.map(({ name }) => name);
+  return [
+    compare(`${task.name} step ${precision}`, results, names, milliseconds, { goal: time }),
+    compareMemory(`${task.name} memory ${precision}`, results, names, space),
+  ];
+}
+
+const sizes = ({ depth, size, images }: Task) => [depth, size, images];
+const contestant = (name: string, execution: string, task: Task): Contestant =>
+  ours(`fewlabels ${name}`, `${task.work}.ts`, [...sizes(task), execution]);
+
+/** All wait for their turns in memory together, so eager, which counts for nothing and needs most, stays away from large ones. */
+const ownFloat32 = (task: Task) => [contestant('compiled', 'float32', task), ...(task.large ? [] : [contestant('eager', 'eager', task)])];
+
+const theirFloat32 = (task: Task, python: string) => [
+  peer('torch channels_last', python, `${task.work}.py`, sizes(task)),
+  peer('torch contiguous', python, `${task.work}.py`, [...sizes(task), '--layout', 'contiguous']),
+  peer('torch.compile', python, `${task.work}.py`, [...sizes(task), '--compile']),
+];
+
+const theirBfloat16 = (task: Task, python: string) => [
+  peer('torch autocast', python, `${task.work}.py`, [...sizes(task), '--bfloat16']),
+  peer('torch.compile autocast', python, `${task.work}.py`, [...sizes(task), '--bfloat16', '--compile']),
+];
+
+/** The goal for float32 depends on the processor: wide vectors favour TensorFlow's kernels. */
+export const stepGoals = (): Goals => ({
+  float32: { sense: 'atMost', value: cpuFlags().includes('avx512f') ? 0.9 : 0.95 },
+  bfloat16: { sense: 'atMost', value: 1 },
+  memory: { sense: 'atMost', value: 0.75 },
+});
