@@ -5,6 +5,7 @@
  */
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { TRAINER_ENVIRONMENT } from '../workers/trainer-environment.ts';
 import { startChild, type Variables } from './children.ts';
 import { peerEnvironment } from './peers.ts';
 
@@ -14,9 +15,6 @@ export type Contestant = { name: string; command: string; args: string[]; enviro
 export type Ready = { firstSeconds: number; baseBytes?: number };
 /** `values`: what the iterations came to, e.g. losses. */
 export type Turn = { seconds: number[]; values?: number[] };
-
-/** As workers/training.ts starts trainers. */
-const TRAINER_ENVIRONMENT = { TF_CPP_MIN_LOG_LEVEL: '2', TF_ENABLE_ONEDNN_OPTS: '1', TF_DETERMINISTIC_OPS: '1' };
 
 /** One of ours. @param file  in `contestants/` */
 export function ours(name: string, file: string, args: (string | number)[]): Contestant {

@@ -2,8 +2,8 @@
 import { stepBenchmark, stepGoals } from './steps.ts';
 
 const SIMCLR = 'A whole step of contrastive pretraining, bytes in, loss out: two views of each image, head of three layers, NT-Xent, LARS.';
-const usual = { rounds: 6, perRound: 2 };
-const slow = { rounds: 4, perRound: 2, warmUps: 1 };
+const usual = { rounds: 4, perRound: 2 };
+const slow = { rounds: 3, perRound: 1, warmUps: 1 };
 
 export const trainingBenchmarks = [
   stepBenchmark(

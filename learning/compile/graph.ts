@@ -48,8 +48,8 @@ export function impliedAttributes({ inputArg }: OpDefinition, dtypes: number[]):
   return implied;
 }
 
-/** The name of the node an end belongs to. */
-export const nodeOf = (end: End): string => end.split(':')[0]!;
+/** The name of the node an end, or a control input `^name`, belongs to. */
+export const nodeOf = (end: End): string => end.split(':')[0]!.replace('^', '');
 
 /** A GraphDef of these nodes, serialized. */
 export function serialize(nodes: Node[]): Uint8Array {

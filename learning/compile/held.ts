@@ -6,6 +6,7 @@ import { backend, binding, nativeValue } from '../ops/native.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
 import { graphOf, type Options, register, signature, type Tensors, type Work } from './compile.ts';
 import { DTYPE, type Graph, type Node } from './graph.ts';
+import { postpone } from './postpone.ts';
 
 type Compiled = { check(inputs: Tensors): void; names: string[]; results: string[]; call(ids: number[]): Tensor[] };
 
@@ -55,15 +56,18 @@ export class Held {
 
   #compile(inputs: Tensors): Compiled {
     const state = this.read();
-    const graph = withVariables(graphOf(this.#work, { ...state, ...inputs }, this.#options), Object.keys(state));
+    const graph = heldGraph(graphOf(this.#work, { ...state, ...inputs }, this.#options), Object.keys(state));
     tf.dispose(state);
     const names = Object.keys(inputs);
     return { check: signature(this.#label, inputs), names, results: Object.keys(graph.ends), call: register(this.#label, graph) };
   }
 }
 
+/** The graph that runs: `state` names the inputs that live in variables. */
+export const heldGraph = (graph: Graph, state: string[]): Graph => withVariables(postpone(graph, state), state);
+
 /** The same graph, its state in variables: read once, assigned once, and the first result waits for all assignments. */
-export function withVariables({ nodes, inputs, ends }: Graph, state: string[]): Graph {
+function withVariables({ nodes, inputs, ends }: Graph, state: string[]): Graph {
   const placeholders = new Set(state.map((name) => inputs[name]!));
   const assigned = state.flatMap((name) => assignment(inputs[name]!, ends[name]));
   const results = Object.entries(ends).filter(([name]) => !state.includes(name));

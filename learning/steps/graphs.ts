@@ -3,7 +3,7 @@ import type { Recipe } from '../../contracts/recipe.ts';
 import type { Architecture } from '../../contracts/trainer.ts';
 import { graphOf, type Precision } from '../compile/compile.ts';
 import type { Graph } from '../compile/graph.ts';
-import { withVariables } from '../compile/held.ts';
+import { heldGraph } from '../compile/held.ts';
 import { networkOf } from '../networks/network.ts';
 import type { ParameterSpec, State } from '../networks/parameters.ts';
 import { bytesTensor } from '../ops/native.ts';
@@ -57,7 +57,7 @@ type AnyStep = Step<Record<string, Tensor>, Record<string, Tensor>>;
 function graphOfStep(step: AnyStep, parameters: ParameterSpec[], batch: Record<string, Tensor>, precision: Precision): Graph {
   const blank: State = Object.fromEntries(parameters.map(({ name, shape }) => [name, tf.fill(shape, 0)]));
   const state = Object.keys(inputsOf(blank, {}));
-  const graph = withVariables(graphOf(asWork(step), inputsOf(blank, batch), { precision }), state);
+  const graph = heldGraph(graphOf(asWork(step), inputsOf(blank, batch), { precision }), state);
   tf.dispose([blank, batch]);
   return graph;
 }

@@ -4,6 +4,7 @@
  */
 import type { Precision, Tensors, Work } from '../compile/compile.ts';
 import { Held } from '../compile/held.ts';
+import { collectGarbage } from '../garbage.ts';
 import { isTrainable, type ParameterSpec, type State } from '../networks/parameters.ts';
 import { fromBytes, hand, keep } from '../ops/native.ts';
 import { type Optimizer, tensorOf } from '../optimizers/optimizer.ts';
@@ -63,6 +64,7 @@ function compiledStepper<B extends Record<string, Tensor>, M extends Record<stri
 ): Stepper<B, M> {
   const held = new Held('step', asWork(step), prefixed(state, STATE), { precision });
   disposeReplaced(state);
+  collectGarbage();
   return {
     take: (batch) => part(held.call(prefixed(batch, BATCH)), METRICS) as M,
     state: () => part(held.read(), STATE),
