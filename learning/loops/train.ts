@@ -106,10 +106,6 @@ async function* batches<B extends { learningRate: Tensor }>(
   from: number,
   end: number,
 ): AsyncGenerator<{ rows: Rows; epoch: number }> {
-  const stopped = new Promise<undefined>((resolve) => {
-    if (stop.aborted) resolve(undefined);
-    else stop.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
   for (let step = from; step < end; ) {
     const epoch = Math.floor(step / plan.stepsPerEpoch);
     const { seed, shards } = job;
@@ -123,13 +119,24 @@ async function* batches<B extends { learningRate: Tensor }>(
       windowImages: windowImages(architecture.size, views),
     });
     for (;;) {
-      const next = await Promise.race([stopped, feed.next()]);
+      const next = await nextOrStop(feed, stop);
       if (!next || stop.aborted) return void feed.return(undefined); // not awaited: it may be waiting for a file
       if (next.done) break;
       step++;
       yield { rows: next.value, epoch };
     }
   }
+}
+
+/** The next item, or undefined once stopped. Not `Promise.race` with a promise that lives on: that would hold every item it ever gave. */
+function nextOrStop<T>(items: AsyncGenerator<T>, stop: AbortSignal): Promise<IteratorResult<T> | undefined> {
+  return new Promise((resolve, reject) => {
+    if (stop.aborted) return resolve(undefined);
+    const stopped = () => resolve(undefined);
+    stop.addEventListener('abort', stopped, { once: true });
+    const settled = () => stop.removeEventListener('abort', stopped);
+    items.next().then(resolve, reject).finally(settled);
+  });
 }
 
 /** How many images these shards hold together. */
