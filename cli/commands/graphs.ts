@@ -32,7 +32,9 @@ export async function graphs({ terminal, variables }: Context, file: string, { j
     classifier: classifierArchitecture(recipe, size, classes),
     student: studentArchitecture(recipe, size, classes),
   };
-  const precision = recipe.compute.precision === 'bfloat16' ? 'bfloat16' : 'float32';
+  const { hasBfloat16 } = await import('../../workers/hardware.ts');
+  const asked = recipe.compute.precision;
+  const precision = asked !== 'auto' ? asked : hasBfloat16(false) ? 'bfloat16' : 'float32';
   const folder = join(out, 'graphs', recipe.name);
   await mkdir(folder, { recursive: true });
   const written = [];

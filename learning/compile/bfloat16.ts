@@ -3,11 +3,11 @@
  * bfloat16; weights, statistics, losses, reductions and updates stay float32. A value is cast where it crosses, once.
  * Differs from PyTorch's autocast, which takes every matrix product: the similarities of NT-Xent are part of a loss.
  */
-import { type Attribute, DTYPE, type End, type Node, nodeOf } from './graph.ts';
+import { type Attribute, DTYPE, type End, type Graph, type Node, nodeOf } from './graph.ts';
 
 /**
- * Which inputs and which outputs of an op take bfloat16, and what decides: a `worker` always does, a `product` when a factor is a
- * weight or is bfloat16 already, a follower when its inputs of `follows` are.
+ * Which inputs of an op are bfloat16 then, and when: a worker always, a product when a factor is a weight or bfloat16 already, a
+ * follower when those of its inputs that `follows` names are bfloat16 already. The first output is bfloat16 then.
  */
 type Rule = { inputs: number[]; when: 'always' | 'product' | { follows: number[] } };
 
@@ -45,14 +45,15 @@ const RULES: Record<string, Rule> = {
 const FORMS = new Set(['Reshape', 'Transpose', 'Identity']);
 
 /**
- * The same graph in bfloat16, op by op in its order.
- * @param results  ends whose dtype must stay
+ * The same graph in bfloat16, op by op in its order; inputs and results keep their dtype.
+ * @param weightNames  names of the inputs that are weights
  */
-export function toBfloat16(nodes: Node[], results: End[]): Node[] {
+export function toBfloat16(graph: Graph, weightNames: string[]): Graph {
+  const { nodes, inputs: placeholders, ends } = graph;
   const done: Node[] = [];
   /** Ends that are bfloat16 in the new graph. */
   const small = new Set<End>();
-  const weights = new Set<End>();
+  const weights = new Set<End>(weightNames.map((name) => placeholders[name]!));
   const casts = new Map<string, End>();
   const cast = (end: End, to: 'float32' | 'bfloat16'): End => {
     if (small.has(end) === (to === 'bfloat16')) return end;
@@ -65,15 +66,15 @@ export function toBfloat16(nodes: Node[], results: End[]): Node[] {
     casts.set(end, name);
     return name;
   };
-  const wanted = new Set(results.map(nodeOf));
+  const results = new Set(Object.values(ends).flatMap((end) => (typeof end === 'string' ? [nodeOf(end)] : [])));
   const applies = ({ name, inputs }: Node, { when }: Rule): boolean => {
-    if (wanted.has(name)) return false;
+    if (results.has(name)) return false;
     if (when === 'always') return true;
     if (when === 'product') return inputs.some((end) => small.has(end) || weights.has(end));
     return when.follows.every((i) => small.has(inputs[i]!));
   };
   for (const node of nodes) {
-    if (node.op === 'Placeholder' || (FORMS.has(node.op) && weights.has(node.inputs[0]!))) weights.add(node.name);
+    if (FORMS.has(node.op) && weights.has(node.inputs[0]!)) weights.add(node.name);
     const rule = RULES[node.op];
     const isFloat = node.attributes.T?.type === DTYPE.float32;
     if (rule && isFloat && applies(node, rule)) {
@@ -84,5 +85,5 @@ export function toBfloat16(nodes: Node[], results: End[]): Node[] {
       done.push({ ...node, inputs: node.inputs.map((end) => cast(end, 'float32')) });
     }
   }
-  return done;
+  return { ...graph, nodes: done };
 }

@@ -7,7 +7,7 @@ import type { Tensor } from '../tensorflow.ts';
 import { toBfloat16 } from './bfloat16.ts';
 import { type End, type Graph, prune, serialize } from './graph.ts';
 import { recordOpen } from './open.ts';
-import { record } from './record.ts';
+import { record, specOf } from './record.ts';
 
 export type Tensors = Record<string, Tensor>;
 export type Work = (inputs: Tensors) => Tensors;
@@ -17,26 +17,29 @@ export type Options = {
   precision?: Precision;
   /** Inputs whose leading dimension may be another one at every call, the same for all of them. */
   open?: string[];
+  /** Inputs whose products are taken in bfloat16: the weights. All that are not open, unless it is said. */
+  weights?: string[];
 };
 
 /** The graph of a function, without the ops that no result needs. Nothing is computed. @throws what `compile` throws */
-export function graphOf(work: Work, inputs: Tensors, { precision, open = [] }: Options = {}): Graph {
-  const { nodes, ends, ...rest } = open.length ? recordOpen(inputs, work, open) : record(inputs, () => work(inputs));
-  const wanted = Object.values(ends).filter((end) => typeof end === 'string');
-  const needed = prune(nodes, wanted);
-  return { ...rest, ends, nodes: precision === 'bfloat16' ? toBfloat16(needed, wanted) : needed };
+export function graphOf(work: Work, inputs: Tensors, { precision, open = [], weights }: Options = {}): Graph {
+  const specs = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, specOf(tensor)]));
+  const recorded = open.length ? recordOpen(specs, work, open) : record(specs, work);
+  const wanted = Object.values(recorded.ends).filter((end) => typeof end === 'string');
+  const graph = { ...recorded, nodes: prune(recorded.nodes, wanted) };
+  return precision === 'bfloat16' ? toBfloat16(graph, weights ?? Object.keys(inputs).filter((name) => !open.includes(name))) : graph;
 }
 
 /**
  * Compile a function of named tensors. The first call records it; every call must have the same names, dtypes and shapes.
- * The caller owns what comes out; an input handed on unchanged comes out as the same tensor.
+ * The caller owns what comes out; an input handed on unchanged comes out as the same tensor, the one that was given.
  * @param name  for people, in errors
  * @throws Error when the function cannot be a graph, naming the op and the line; when a shape is another than at first
  */
 export function compile(name: string, work: Work, options: Options = {}): Work {
-  let compiled: { check(inputs: Tensors): void; call: Work } | undefined;
+  let compiled: { check: Check; call: Work } | undefined;
   return (inputs) => {
-    compiled ??= { check: signature(name, inputs, options.open), call: callable(name, graphOf(work, inputs, options)) };
+    compiled ??= { check: checkOf(name, inputs, options.open), call: callable(name, graphOf(work, inputs, options)) };
     compiled.check(inputs);
     return compiled.call(inputs);
   };
@@ -66,8 +69,10 @@ export function register(label: string, { nodes, inputs, ends }: Graph): (ids: n
       .map((handle) => backend().createOutputTensor(handle));
 }
 
+export type Check = (inputs: Tensors) => void;
+
 /** A check that inputs are like the first ones. */
-export function signature(label: string, first: Tensors, open: string[] = []): (inputs: Tensors) => void {
+export function checkOf(label: string, first: Tensors, open: string[] = []): Check {
   const wanted = Object.entries(first).map(([name, { dtype, shape }]) => ({
     name,
     dtype,
@@ -82,6 +87,9 @@ export function signature(label: string, first: Tensors, open: string[] = []): (
       const state = found ? `${found.dtype} [${found.shape}]` : 'nothing';
       throw new Error(`Cannot run the compiled ${label} as "${name}" must be ${dtype} [${shape}], as it was at first: ${state}`);
     }
+    const leading = new Set(open.map((name) => inputs[name]!.shape[0]));
+    if (leading.size > 1)
+      throw new Error(`Cannot run the compiled ${label} as its open inputs must have one leading size: ${[...leading]}`);
     const extra = Object.keys(inputs).find((name) => !names.has(name));
     if (extra) throw new Error(`Cannot run the compiled ${label} as its inputs must be those of the first call: "${extra}" is new`);
   };

@@ -14,8 +14,16 @@ export type Attribute = Record<string, unknown>;
 /** One end of a node: `name` for its first output, `name:i` for the others. */
 export type End = string;
 export type Node = { name: string; op: string; inputs: End[]; attributes: Record<string, Attribute> };
-/** A function as a graph. `inputs`: the placeholder of each; `ends`: where each result comes from, or the input it is, unchanged. */
-export type Graph = { nodes: Node[]; inputs: Record<string, End>; ends: Record<string, End | { input: string }> };
+/**
+ * A function as a graph. `inputs`: the placeholder of each; `ends`: where each result comes from, or the input it is, unchanged;
+ * `results`: dtype and shape of each, `float32 [2,3]`.
+ */
+export type Graph = {
+  nodes: Node[];
+  inputs: Record<string, End>;
+  ends: Record<string, End | { input: string }>;
+  results: Record<string, string>;
+};
 
 let root: protobuf.Root | undefined;
 function messageType(name: string): protobuf.Type {

@@ -1,15 +1,15 @@
 /**
- * An open leading dimension: the function is recorded at three sizes. Where the recordings differ, they may differ only in numbers
- * that are a multiple of the size and a rest, and these are worked out when the function runs.
+ * An open leading dimension: the function is recorded at three sizes. Where the recordings differ, they may differ only in whole
+ * numbers a·size + b, and these are worked out when the function runs. Three sizes cannot prove that a function does the same at
+ * every size; they are chosen so that what rounds, branches or has a limit is likely to differ.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { backend, binding, bytesTensor } from '../ops/native.ts';
-import { type Tensor, tf } from '../tensorflow.ts';
+import type { Tensor } from '../tensorflow.ts';
 import { constant, constantOf, DTYPE, type Graph, type Node } from './graph.ts';
-import { record, refusal } from './record.ts';
+import { record, refusal, type Spec } from './record.ts';
 
-/** Two sizes find the line, the third checks it. */
-const SIZES: [number, number, number] = [3, 5, 11];
+/** Two sizes find the line, the third checks it: even and odd, small and large. */
+const SIZES: [number, number, number] = [2, 5, 515];
 /** Name of the end that holds the size at run time, int32 []. */
 const SIZE = 'leading/size';
 
@@ -19,10 +19,12 @@ type Thrice<T> = [T, T, T];
 
 /**
  * @param open  names of the inputs whose leading dimension is open; it is one size for all of them
- * @throws Error where a result is no matter of a multiple of the size; those of `record`
+ * @throws Error where the ops differ from size to size, or a constant is not a·size + b in whole numbers; those of `record`
  */
-export function recordOpen(inputs: Tensors, work: (inputs: Tensors) => Tensors, open: string[]): Graph {
-  const [first, ...others] = SIZES.map((size) => recordAt(size, inputs, work, open)) as Thrice<Graph>;
+export function recordOpen(inputs: Record<string, Spec>, work: (inputs: Tensors) => Tensors, open: string[]): Graph {
+  const closed = open.find((name) => !inputs[name]?.shape.length);
+  if (closed !== undefined) throw refusal(`its open inputs must be there and have a dimension: "${closed}"`);
+  const [first, ...others] = SIZES.map((size) => record(resized(inputs, open, size), work)) as Thrice<Graph>;
   if (others.some(({ nodes, ends }) => nodes.length !== first.nodes.length || !isDeepStrictEqual(ends, first.ends))) {
     throw refusal('it must be the same ops at every size of its open dimension: their number differs');
   }
@@ -31,26 +33,16 @@ export function recordOpen(inputs: Tensors, work: (inputs: Tensors) => Tensors, 
   const placeholders = thrice.filter(isInput).map(opened);
   const rest = thrice.filter((each) => !isInput(each)).flatMap((each) => joined(each, first.nodes));
   const measured = thrice.find((each) => isInput(each) && !isDeepStrictEqual(each[0], each[1]));
-  return { nodes: [...placeholders, ...(measured ? sizeOf(measured[0]) : []), ...rest], inputs: first.inputs, ends: first.ends };
+  return { ...first, nodes: [...placeholders, ...(measured ? sizeOf(measured[0]) : []), ...rest] };
 }
 
-function recordAt(size: number, inputs: Tensors, work: (inputs: Tensors) => Tensors, open: string[]): Graph {
-  const made = Object.fromEntries(open.map((name) => [name, blank(inputs[name]!, size)]));
-  try {
-    const sized = { ...inputs, ...made };
-    return record(sized, () => work(sized));
-  } finally {
-    tf.dispose(Object.values(made));
-  }
-}
-
-/** Zeros of the dtype and the shape of a tensor, but for the leading dimension. */
-function blank(tensor: Tensor, size: number): Tensor {
-  const shape = [size, ...tensor.shape.slice(1)];
-  backend().getInputTensorIds([tensor]);
-  const isBytes = backend().tensorMap.get(tensor.dataId).dtype === binding().TF_UINT8;
-  return isBytes ? bytesTensor(new Uint8Array(shape.reduce((a, b) => a * b, 1)), shape) : tf.zeros(shape, tensor.dtype);
-}
+const resized = (inputs: Record<string, Spec>, open: string[], size: number): Record<string, Spec> =>
+  Object.fromEntries(
+    Object.entries(inputs).map(([name, { dtype, shape }]) => [
+      name,
+      { dtype, shape: open.includes(name) ? [size, ...shape.slice(1)] : shape },
+    ]),
+  );
 
 /** A placeholder whose leading dimension differs has −1 there. */
 function opened([node, other]: Thrice<Node>): Node {
@@ -81,7 +73,8 @@ function joined(each: Thrice<Node>, nodes: Node[]): Node[] {
   const [node, ...others] = each;
   if (others.every((other) => isDeepStrictEqual(node, other))) return [node];
   const refuse = (what: string) => refusal(`its results must not depend on the size of the open dimension otherwise: ${what}`);
-  if (each.some(({ op }) => op !== 'Const')) throw refuse(`${node.op} has other attributes or inputs at another size`);
+  if (each.some(({ op }) => op !== node.op)) throw refuse(`${node.op} is not there at every size`);
+  if (node.op !== 'Const') throw refuse(`${node.op} has other attributes or inputs at another size`);
   const [a, b, c] = each.map(constantOf) as Thrice<ReturnType<typeof constantOf>>;
   if (![DTYPE.float32, DTYPE.int32, DTYPE.bool].some((dtype) => dtype === a.dtype)) throw refuse(`a constant of DataType ${a.dtype}`);
   const numbers = isDeepStrictEqual(a.shape, b.shape) && lineOf([a.values, b.values, c.values]);
@@ -90,7 +83,7 @@ function joined(each: Thrice<Node>, nodes: Node[]): Node[] {
   const isUniform = [a, b, c].every(({ values }) => values.every((value) => value === a.values[0]));
   if (sides && isUniform) return filled(node, sides, a.values[0] ?? 0);
   const users = nodes.filter(({ inputs }) => inputs.includes(node.name)).map(({ op }) => op);
-  throw refuse(`${users.join(' and ')} takes a constant that is no multiple of it and a rest`);
+  throw refuse(`${users.join(' and ')} takes a constant that is not a·size + b in whole numbers`);
 }
 
 type Line = { times: number[]; plus: number[] };

@@ -8,7 +8,8 @@ import { type Graph, type Node, nodeOf } from './graph.ts';
  * The same graph, in which what depends on the state alone and is used once comes right before its use.
  * @param state  names of the inputs that are state
  */
-export function postpone({ nodes, inputs, ends }: Graph, state: string[]): Graph {
+export function postpone(graph: Graph, state: string[]): Graph {
+  const { nodes, inputs, ends } = graph;
   const users = usersOf(nodes);
   const early = earlyOnes(nodes, new Set(state.map((name) => inputs[name]!)));
   const results = new Set(Object.values(ends).flatMap((end) => (typeof end === 'string' ? [nodeOf(end)] : [])));
@@ -19,7 +20,7 @@ export function postpone({ nodes, inputs, ends }: Graph, state: string[]): Graph
     const awaited = user.inputs.map(nodeOf).find((other) => !early.has(other)) ?? waitsFor.get(user.name);
     if (awaited) waitsFor.set(name, awaited);
   }
-  return { inputs, ends, nodes: reordered(nodes, users, waitsFor) };
+  return { ...graph, nodes: reordered(nodes, users, waitsFor) };
 }
 
 /** They take no memory of their own. */

@@ -7,6 +7,7 @@ import { type Tensor, tf } from '../tensorflow.ts';
 import {
   type Attribute,
   constant,
+  DTYPE,
   type End,
   type Graph,
   impliedAttributes,
@@ -24,24 +25,45 @@ const SHAPELESS: Record<string, Record<number, number[]>> = { FusedBatchNormV3: 
 
 const DEFINITIONS = new Map<string, OpDefinition>();
 
+const KNOWN = new Set<number>(Object.values(DTYPE));
+
 /** Ids of recorded tensors: far from those that the binding counts up from 0. */
 const FIRST_ID = 2 ** 30;
 
+/** What an input is like: its DataType and shape. */
+export type Spec = { dtype: number; shape: number[] };
+
+/** The spec of a tensor; its values are with TensorFlow from here on. */
+export function specOf(tensor: Tensor): Spec {
+  backend().getInputTensorIds([tensor]);
+  return { dtype: backend().tensorMap.get(tensor.dataId).dtype, shape: tensor.shape };
+}
+
 /**
- * @param inputs  the tensors the function may use, by name; no others
+ * @param inputs  what the function may use, by name; it is given stand-ins without values
  * @param work    pure: it reads no value, draws nothing at random, assigns no variable
  * @throws Error that names the op or the rule, and the line, where the function cannot be a graph
  */
-export function record(inputs: Record<string, Tensor>, work: () => Record<string, Tensor>): Graph {
-  const recorder = new Recorder(inputs);
+export function record(inputs: Record<string, Spec>, work: (inputs: Tensors) => Tensors): Graph {
+  const recorder = new Recorder();
   return recorder.watch(() => {
-    const results = tf.tidy(work);
-    const own = new Set(Object.values(inputs));
-    const ends = Object.entries(results).map(([name, tensor]) => [name, recorder.resultEnd(tensor)] as const);
-    tf.dispose(Object.values(results).filter((tensor) => !own.has(tensor)));
-    return { nodes: recorder.nodes, inputs: recorder.placeholders, ends: Object.fromEntries(ends) };
+    const given = Object.fromEntries(Object.entries(inputs).map(([name, spec]) => [name, recorder.input(name, spec)]));
+    let results: Tensors = {};
+    try {
+      results = tf.tidy(() => work(given));
+      const entries = Object.entries(results);
+      const ends = Object.fromEntries(entries.map(([name, tensor]) => [name, recorder.resultEnd(tensor)]));
+      const specs = Object.fromEntries(entries.map(([name, { dtype, shape }]) => [name, `${dtype} [${shape}]`]));
+      return { nodes: recorder.nodes, inputs: recorder.placeholders, ends, results: specs };
+    } finally {
+      tf.dispose([...new Set([...Object.values(given), ...Object.values(results)])]);
+    }
   });
 }
+
+type Tensors = Record<string, Tensor>;
+/** Ids of recorded tensors count on from one recording to the next, so that none is taken for another's. */
+let nextId = FIRST_ID;
 
 class Recorder {
   readonly nodes: Node[] = [];
@@ -52,18 +74,18 @@ class Recorder {
   readonly #ends = new Map<number, End>();
   readonly #dtypes = new Map<End, number>();
   readonly #constants = new Map<number, Constant>();
-  readonly #inputs: Map<Tensor, string>;
-  #nextId = FIRST_ID;
+  readonly #inputs = new Map<Tensor, string>();
 
-  constructor(inputs: Record<string, Tensor>) {
-    this.#inputs = new Map(Object.entries(inputs).map(([name, tensor]) => [tensor, name]));
-    for (const [name, tensor] of Object.entries(inputs)) {
-      const [id] = this.#backend.getInputTensorIds([tensor]); // its values are with TensorFlow from here on
-      const node = placeholder(this.#free(name), this.#backend.tensorMap.get(tensor.dataId).dtype, tensor.shape);
-      this.#append(node, this.nodes.length === 0);
-      this.placeholders[name] = node.name;
-      if (!this.#ends.has(id!)) this.#ends.set(id!, node.name);
-    }
+  /** A stand-in for an input, and its placeholder. */
+  input(name: string, { dtype, shape }: Spec): Tensor {
+    const node = placeholder(this.#free(name), dtype, shape);
+    this.#append(node);
+    this.placeholders[name] = node.name;
+    const id = nextId++;
+    this.#ends.set(id, node.name);
+    const tensor = this.#backend.createOutputTensor({ id, shape, dtype });
+    this.#inputs.set(tensor, name);
+    return tensor;
   }
 
   /** Run `work` with the recorder in place of the binding, and the traps set for what cannot be recorded. */
@@ -124,7 +146,8 @@ class Recorder {
     const recording = Object.create(this.#binding) as Binding;
     const define = <K extends keyof Binding>(name: K, value: Binding[K]) => Object.defineProperty(recording, name, { value });
     define('createTensor', (shape, dtype, data) => {
-      const id = this.#nextId++;
+      if (!KNOWN.has(dtype)) throw refusal(`its constants must be numbers or flags: DataType ${dtype} is neither`);
+      const id = nextId++;
       this.#constants.set(id, { shape: [...shape], dtype, data: data.slice() });
       return id;
     });
@@ -149,7 +172,7 @@ class Recorder {
         .map((output, i) => {
           const { dtype, shape = SHAPELESS[op]?.[i] } = output;
           if (!shape || shape.some((side) => side < 0)) throw refusal(`every shape must be known: ${op} gives [${shape ?? 'unknown'}]`);
-          const id = this.#nextId++;
+          const id = nextId++;
           this.#ends.set(id, endOf(node, i));
           return { id, shape, dtype };
         });
@@ -157,14 +180,14 @@ class Recorder {
     return recording;
   }
 
-  #append(node: Node, fresh = false): { dtype: number; shape?: number[] }[] {
+  #append(node: Node): { dtype: number; shape?: number[] }[] {
     try {
-      const outputs = this.#binding.appendToGraph(node.name, serialize([node]), node.inputs.join(','), fresh);
+      const outputs = this.#binding.appendToGraph(node.name, serialize([node]), node.inputs.join(','), this.nodes.length === 0);
       this.nodes.push(node);
       for (const [i, { dtype }] of outputs.entries()) this.#dtypes.set(endOf(node, i), dtype);
       return outputs;
     } catch (error) {
-      throw refusal(`TensorFlow must know its ops as graph nodes: ${node.op}: ${(error as Error).message}`);
+      throw refusal(`TensorFlow must take its ops as graph nodes: ${node.op}: ${(error as Error).message}`);
     }
   }
 
@@ -205,12 +228,16 @@ class Recorder {
 
   /** A name not taken: letters, digits, `_./-` only. */
   #free(wanted: string): string {
-    const stem = wanted.replaceAll(/[^A-Za-z0-9_./-]/g, '_').replace(/^[^A-Za-z0-9.]/, 'x');
-    const taken = this.#taken.get(stem) ?? 0;
-    this.#taken.set(stem, taken + 1);
-    return taken === 0 && stem.includes('/') ? stem : `${stem}_${taken}`;
+    const stem = wanted.replaceAll(/[^A-Za-z0-9_./-]/g, '_').replace(/^(?![A-Za-z0-9.])/, 'x');
+    let count = this.#taken.get(stem) ?? 0;
+    let name = count === 0 && stem.includes('/') ? stem : `${stem}_${count}`;
+    while (this.#names.has(name)) name = `${stem}_${++count}`;
+    this.#taken.set(stem, count + 1);
+    this.#names.add(name);
+    return name;
   }
   readonly #taken = new Map<string, number>();
+  readonly #names = new Set<string>();
 }
 
 const endOf = ({ name }: Node, output: number): End => (output === 0 ? name : `${name}:${output}`);
@@ -230,7 +257,7 @@ const gatherWithoutReading: Kernel['kernelFunc'] = ({ inputs, attrs }) => {
   const type = (name: string, tensor: Tensor) => ({
     name,
     type: b.binding.TF_ATTR_TYPE,
-    value: tensor.dtype === 'float32' ? b.binding.TF_FLOAT : b.binding.TF_INT32,
+    value: b.tensorMap.get(tensor.dataId).dtype,
   });
   const at = tf.scalar(axis, 'int32');
   const attributes = [
@@ -251,7 +278,7 @@ const capturedError = (op?: string) =>
 export function refusal(rule: string): Error {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 50; // tfjs calls are deep
-  const inner = /learning\/compile\/(record|compile)\.ts|learning\/ops\/native\.ts|node_modules|tfjs|node:/;
+  const inner = /learning\/(compile\/(record|open|compile|held)|ops\/native)\.ts|node_modules|@tensorflow|node:/;
   const line = new Error('at').stack?.split('\n').find((text) => text.includes('at ') && text.includes('/') && !inner.test(text));
   Error.stackTraceLimit = limit;
   const place = /\(?((?:file:\/\/)?\/[^)]*:\d+):\d+\)?$/.exec(line ?? '')?.[1]?.replace('file://', '');

@@ -5,13 +5,10 @@ import { networkOf } from '../networks/network.ts';
 import { optimizerOf } from '../optimizers/choice.ts';
 import { planTraining } from '../plan.ts';
 import { loadRepresentation } from '../state.ts';
-import { type FinetuneBatch, finetuneStep, type Normalisation } from '../steps/finetune.ts';
+import { type FinetuneBatch, finetuneStep, normalisationOf } from '../steps/finetune.ts';
 import { labelsOf, lightViews } from './light-views.ts';
 import type { Surroundings } from './log.ts';
 import { imagesIn, type Outcome, train } from './train.ts';
-
-/** Below so many images a batch has no statistics worth the name. */
-const LEAST_BATCH = 16;
 
 /**
  * Reads shards of labelled images, and `representation.safetensors` unless this is the baseline.
@@ -24,7 +21,7 @@ export async function finetune(job: FinetuneJob, around: Surroundings): Promise<
   const network = networkOf(architecture);
   const classifierRate = baseline ? 1 : settings.headLearningRateFactor;
   const optimizer = optimizerOf(settings.optimizer, network.parameters, { weightDecay, classifierRate });
-  const normalisation: Normalisation = baseline || plan.batch >= LEAST_BATCH ? 'batch' : 'stored';
+  const normalisation = normalisationOf(plan.batch, baseline);
   const representation = () =>
     loadRepresentation(join(around.folder, 'in', 'representation.safetensors'), architecture, network.parameters);
   return train<FinetuneBatch>(

@@ -15,6 +15,12 @@ export type FinetuneMetrics = { loss: Tensor; accuracy: Tensor };
  */
 export type Normalisation = 'batch' | 'stored';
 
+/** Below so many images a batch has no statistics worth the name. */
+const LEAST_BATCH = 16;
+
+/** What a fine-tuning goes by; the baseline has no statistics to start from. */
+export const normalisationOf = (batch: number, baseline: boolean): Normalisation => (baseline || batch >= LEAST_BATCH ? 'batch' : 'stored');
+
 /** Everything is trained, kept head layers too (google-research/simclr#109). */
 export function finetuneStep(
   network: Network,

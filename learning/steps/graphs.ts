@@ -10,13 +10,16 @@ import { bytesTensor } from '../ops/native.ts';
 import { optimizerOf } from '../optimizers/choice.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
 import { distillStep } from './distill.ts';
-import { finetuneStep } from './finetune.ts';
+import { finetuneStep, normalisationOf } from './finetune.ts';
 import { pretrainStep } from './pretrain.ts';
 import { asWork, inputsOf, type Step } from './step.ts';
 
 export type Architectures = Record<'representation' | 'classifier' | 'student', Architecture>;
 
-/** `pretrain`, `finetune` and `distill` as TensorFlow runs them, state in variables. */
+/**
+ * `pretrain`, `finetune` and `distill` as TensorFlow runs them, state in variables, at the recipe's batch sizes. (A run with fewer images
+ * than a batch has smaller ones; a device that renders views itself feeds float32 pixels.)
+ */
 export function stepGraphs(recipe: Recipe, architectures: Architectures, precision: Precision): Record<string, Graph> {
   const { pretrain, finetune, distill } = recipe;
   const [representation, classifier, student] = [
@@ -25,9 +28,12 @@ export function stepGraphs(recipe: Recipe, architectures: Architectures, precisi
     networkOf(architectures.student),
   ];
   const optimizers = {
-    pretrain: optimizerOf(pretrain.optimizer, representation.parameters, pretrain),
-    finetune: optimizerOf(finetune.optimizer, classifier.parameters, finetune),
-    distill: optimizerOf(distill.optimizer, student.parameters, distill),
+    pretrain: optimizerOf(pretrain.optimizer, representation.parameters, { weightDecay: pretrain.weightDecay }),
+    finetune: optimizerOf(finetune.optimizer, classifier.parameters, {
+      weightDecay: finetune.weightDecay,
+      classifierRate: finetune.headLearningRateFactor,
+    }),
+    distill: optimizerOf(distill.optimizer, student.parameters, { weightDecay: distill.weightDecay }),
   };
   const { size, classes } = architectures.classifier;
   const labelled = (images: number) => ({ pixels: tf.fill([images, size, size, 3], 0), labels: tf.zeros([images], 'int32') });
@@ -41,7 +47,7 @@ export function stepGraphs(recipe: Recipe, architectures: Architectures, precisi
       { pixels: bytesTensor(bytes, [2 * pretrain.batch, size, size, 3]) },
     ),
     finetune: graph(
-      finetuneStep(classifier, optimizers.finetune, { normalisation: 'batch' }),
+      finetuneStep(classifier, optimizers.finetune, { normalisation: normalisationOf(finetune.batch, false) }),
       [...classifier.parameters, ...optimizers.finetune.slots],
       labelled(finetune.batch),
     ),
@@ -57,7 +63,7 @@ type AnyStep = Step<Record<string, Tensor>, Record<string, Tensor>>;
 function graphOfStep(step: AnyStep, parameters: ParameterSpec[], batch: Record<string, Tensor>, precision: Precision): Graph {
   const blank: State = Object.fromEntries(parameters.map(({ name, shape }) => [name, tf.fill(shape, 0)]));
   const state = Object.keys(inputsOf(blank, {}));
-  const graph = heldGraph(graphOf(asWork(step), inputsOf(blank, batch), { precision }), state);
+  const graph = heldGraph(graphOf(asWork(step), inputsOf(blank, batch), { precision, weights: state }), state);
   tf.dispose([blank, batch]);
   return graph;
 }

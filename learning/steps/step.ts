@@ -91,7 +91,8 @@ const part = (tensors: Tensors, prefix: string): Tensors =>
 
 /** Free the tensors of a state that its successor does not share. */
 export function disposeReplaced(old: State, next: State = {}): void {
-  for (const [name, tensor] of Object.entries(old)) if (next[name] !== tensor) tensor.dispose();
+  const kept = new Set(Object.values(next));
+  for (const tensor of new Set(Object.values(old))) if (!kept.has(tensor)) tensor.dispose();
 }
 
 /**

@@ -109,3 +109,77 @@ test('compile: a perceptron with Adam, neither made for it, learns as it does op
   for (const [name, tensor] of Object.entries(eager)) expect(distance(compiled[name]!, tensor), name).toBeLessThan(1e-5);
   expect(scalarOf(compiled.t!)).toBe(20);
 });
+
+const [w, v] = [tf.tensor1d([1, 2, 3]), tf.tensor1d([10, 20, 30])];
+const threes = (state: Record<string, Tensor>) => Object.fromEntries(Object.entries(state).map(([name, t]) => [name, valuesOf(t)]));
+
+test.each<[string, (inputs: Record<string, Tensor>) => Record<string, Tensor>, Record<string, Tensor>, Record<string, number[]>]>([
+  ['another state', ({ a, b }) => ({ a: b!, b: a! }), { a: w, b: v }, { a: [10, 20, 30], b: [1, 2, 3] }],
+  ['the old value of a state', ({ a, x }) => ({ a: tf.add(a!, x!), p: a! }), { a: w, p: v }, { a: [11, 22, 33], p: [1, 2, 3] }],
+  ['a member of the batch', ({ a, x }) => ({ a: x!, sum: tf.sum(a!) }), { a: w }, { a: [10, 20, 30] }],
+  ['itself', ({ a, x }) => ({ a: a!, sum: tf.sum(x!) }), { a: w }, { a: [1, 2, 3] }],
+])('Held: a state becomes %s', (_name, work, state, after) => {
+  const held = new Held('held', work, state);
+  held.call({ x: v });
+  expect(threes(held.read())).toEqual(after);
+  held.free();
+});
+
+test('Held: results that are inputs, or a state before the call, come out with their values; the state goes on without any result', () => {
+  const held = new Held('held', ({ a, x, rate }) => ({ rate: rate!, a: tf.add(a!, x!), old: a!, sum: tf.sum(a!) }), { a: w });
+  const once = { x: v, rate: tf.scalar(0.5) };
+  expect(threes(held.call(once))).toEqual({ rate: [0.5], old: [1, 2, 3], sum: [6] });
+  expect(threes(held.call(once))).toEqual({ rate: [0.5], old: [11, 22, 33], sum: [66] });
+  const silent = new Held('silent', ({ a }) => ({ a: tf.add(a!, 1) }), { a: w });
+  expect([silent.call({}), silent.call({})]).toEqual([{}, {}]);
+  expect(threes(silent.read())).toEqual({ a: [3, 4, 5] });
+});
+
+test('Held: state of another dtype or a changing shape, and a call after the end, are refused by name', () => {
+  expect(() => new Held('held', ({ n }) => ({ n: n! }), { n: tf.scalar(1, 'int32') })).toThrow('must be float32: "n" is int32');
+  const growing = new Held('held', ({ a }) => ({ a: tf.concat([a!, a!], 0) }), { a: w });
+  expect(() => growing.call({})).toThrow('"a" is float32 [3] and becomes float32 [6]');
+  growing.free();
+  expect(() => growing.call({})).toThrow('it was freed');
+});
+
+test('compile: inputs that are one tensor at first may be two later, and none is mistaken for another tensor', () => {
+  const subtract = compile('subtract', ({ a, b }) => ({ y: tf.sub(a!, b!), a: a! }));
+  expect(valuesOf(subtract({ a: w, b: w }).y!)).toEqual([0, 0, 0]);
+  const later = subtract({ a: w, b: v });
+  expect([valuesOf(later.y!), later.a]).toEqual([[-9, -18, -27], w]);
+  expect(() => compile('closure', ({ a }) => ({ y: tf.add(a!, w) }))({ a: w })).toThrow('no tensors but those of its state and batch');
+  let cached: Tensor | undefined;
+  const caching = ({ a }: Record<string, Tensor>) => {
+    cached ??= tf.keep(tf.add(a!, 2));
+    return { y: tf.mul(tf.mul(a!, 100), cached) };
+  };
+  compile('first', caching)({ a: w });
+  expect(() => compile('second', caching)({ a: w })).toThrow('no tensors but those of its state and batch');
+});
+
+test('compile: a function without inputs, flags that are gathered, and text that is refused', () => {
+  expect(valuesOf(compile('three', () => ({ y: tf.scalar(3) }))({}).y!)).toEqual([3]);
+  const pick = compile('pick', ({ at }) => ({ y: tf.gather(tf.tensor1d([true, false, true]), at as ReturnType<typeof tf.tensor1d>) }));
+  expect(valuesOf(pick({ at: tf.tensor1d([1, 2], 'int32') }).y!)).toEqual([0, 1]);
+  expect(() => compile('text', () => ({ y: tf.tensor1d(['a']) }))({})).toThrow('constants must be numbers or flags');
+});
+
+test('open: any leading size of all open inputs; what rounds, branches or has a limit is refused', () => {
+  const mean = compile('mean', ({ x, z }) => ({ y: tf.div(tf.sum(tf.mul(x!, z!)), x!.shape[0]!), n: tf.fill([x!.shape[0]!], 7) }), {
+    open: ['x', 'z'],
+  });
+  for (const size of [0, 1, 4, 100]) {
+    const ones = tf.ones([size, 2]);
+    const { y, n } = mean({ x: ones, z: ones });
+    if (size) expect(scalarOf(y!)).toBeCloseTo(2, 5);
+    expect(n!.shape).toEqual([size]);
+  }
+  expect(() => mean({ x: tf.ones([4, 2]), z: tf.ones([6, 2]) })).toThrow('one leading size: 4,6');
+  const refused = (work: (x: Tensor, n: number) => Tensor) => () =>
+    compile('open', ({ x }) => ({ y: work(x!, x!.shape[0]!) }), { open: ['x'] })({ x: tf.ones([4]) });
+  expect(refused((x, n) => tf.slice(x, [0], [n - (n % 2)]))).toThrow('is not a·size + b in whole numbers');
+  expect(refused((x, n) => tf.div(x, Math.min(n, 64)))).toThrow('is not a·size + b in whole numbers');
+  expect(refused((x, n) => (n > 64 ? tf.exp(x) : tf.sin(x)))).toThrow('Sin is not there at every size');
+  expect(() => compile('open', ({ x }) => ({ y: x! }), { open: ['nope'] })({ x: w })).toThrow('"nope"');
+});
