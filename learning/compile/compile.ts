@@ -7,9 +7,9 @@ import type { Tensor } from '../tensorflow.ts';
 import { toBfloat16 } from './bfloat16.ts';
 import { type End, type Graph, prune, serialize } from './graph.ts';
 import { recordOpen } from './open.ts';
-import { record, specOf } from './record.ts';
+import { record, specOf, type Tensors } from './record.ts';
 
-export type Tensors = Record<string, Tensor>;
+export type { Tensors };
 export type Work = (inputs: Tensors) => Tensors;
 export type Precision = 'float32' | 'bfloat16';
 export type Options = {

@@ -4,16 +4,14 @@
  * every size; they are chosen so that what rounds, branches or has a limit is likely to differ.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Tensor } from '../tensorflow.ts';
 import { constant, constantOf, DTYPE, type Graph, type Node } from './graph.ts';
-import { record, refusal, type Spec } from './record.ts';
+import { record, refusal, type Spec, type Tensors } from './record.ts';
 
 /** Two sizes find the line, the third checks it: even and odd, small and large. */
 const SIZES: [number, number, number] = [2, 5, 515];
 /** Name of the end that holds the size at run time, int32 []. */
 const SIZE = 'leading/size';
 
-type Tensors = Record<string, Tensor>;
 /** One node, or one number, at each of the sizes. */
 type Thrice<T> = [T, T, T];
 

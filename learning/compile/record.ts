@@ -61,7 +61,7 @@ export function record(inputs: Record<string, Spec>, work: (inputs: Tensors) => 
   });
 }
 
-type Tensors = Record<string, Tensor>;
+export type Tensors = Record<string, Tensor>;
 /** Ids of recorded tensors count on from one recording to the next, so that none is taken for another's. */
 let nextId = FIRST_ID;
 
