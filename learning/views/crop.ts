@@ -1,8 +1,9 @@
 /**
  * Crop, flip and resize of a batch as two matrix products: every row of a matrix holds the weights with which one pixel of the
  * view takes its source pixels. Bicubic exactly as Pillow's `crop(box).resize(size, BICUBIC)` (Resample.c). A crop is never larger
- * than the view, so antialiasing has nothing to do.
- * Letters: B views · S side of the view · H, W sides of the image.
+ * than the view, so antialiasing has nothing to do. Large views are made in blocks, each from the window of the image that it
+ * needs: a matrix over the whole image would be nearly all zeros.
+ * Letters: B views · S side of view and image · k blocks along a side · L side of a block · M side of its window.
  */
 import { type Tensor, tf } from '../tensorflow.ts';
 import type { Box } from './crop-box.ts';
@@ -35,45 +36,112 @@ function tapsOf(length: number, size: number): Taps[] {
 /** Taps for every length of crop, each worked out once. */
 export type TapsTable = Map<number, Taps[]>;
 
-/**
- * Interpolation matrices of some views: float32 rows [B, S, S] (view row × image row) and columns [B, S, S] (image column × view
- * column), mirrored where `flip` is 1.
- * @param table  taps already known at this size; filled further
- */
-export function cropMatrices(
-  boxes: Box[],
-  flip: ArrayLike<number>,
-  size: number,
-  table: TapsTable = new Map(),
-): { rows: Float32Array; columns: Float32Array } {
-  const taps = (length: number) => table.get(length) ?? table.set(length, tapsOf(length, size)).get(length)!;
-  const rows = new Float32Array(boxes.length * size * size);
-  const columns = new Float32Array(boxes.length * size * size);
-  for (const [b, { top, left, height, width }] of boxes.entries()) {
-    const start = b * size * size;
-    for (const [i, { first, weights }] of taps(height).entries()) {
-      rows.set(weights, start + i * size + top + first);
-    }
-    for (const [i, { first, weights }] of taps(width).entries()) {
-      const column = start + (left + first) * size + (flip[b] ? size - 1 - i : i);
-      for (let k = 0; k < weights.length; k++) columns[column + k * size] = weights[k]!;
-    }
-  }
-  return { rows, columns };
+/** How a side falls into blocks; the last may stand out over the edge. */
+export type Blocks = { count: number; length: number; window: number };
+
+/** Pixels of a block's side at most; measured. */
+const BLOCK = 64;
+/** Source pixels that a block of L pixels takes at most, beyond L: bicubic reaches two pixels to each side. */
+const REACH = 4;
+
+/** @param most  pixels of a block's side at most */
+export function blocksOf(size: number, most = BLOCK): Blocks {
+  const count = Math.ceil(size / most);
+  const length = Math.ceil(size / count);
+  return { count, length, window: Math.min(size, length + REACH) };
 }
 
 /**
- * The crops of some images as planes, clipped to [0, 1], as bicubic weights overshoot.
- * @param images   float32 [B, H, W, 3], any range; `scale` brings it to [0, 1]
- * @param rows     float32 [B, S, H]
- * @param columns  float32 [B, W, S]
+ * Write the interpolation matrices of one view's blocks along one side.
+ * @param taps     of every pixel, positions counted from the crop's start, which lies `by` pixels into the image
+ * @param strides  elements of the matrix from one pixel of the view, and from one of the window, to the next
+ * @returns        where each block's window starts in the image
  */
-export function crop(images: Tensor, rows: Tensor, columns: Tensor, scale: number): Planes {
-  const [b = 0, h = 0, w = 0] = images.shape;
-  const s = rows.shape[1] ?? 0;
-  const high = tf.matMul(rows, tf.reshape(images, [b, h, w * 3])); // [B, S, 3W]  one product for the three channels
-  const planar = tf.reshape(tf.transpose(tf.reshape(high, [b, s, w, 3]), [0, 3, 1, 2]), [b, 3 * s, w]);
-  const square = tf.matMul(planar, columns); // [B, 3S, S]  no broadcast: oneDNN's batched product overruns its buffers there
-  const [red, green, blue] = tf.unstack(tf.reshape(clip(tf.mul(square, scale)), [b, 3, s, s]), 1);
-  return [red!, green!, blue!];
+function fill(
+  matrices: Float32Array,
+  { count, length, window }: Blocks,
+  taps: Taps[],
+  by: number,
+  isMirrored: boolean,
+  strides: { pixel: number; source: number },
+): number[] {
+  const size = taps.length;
+  const tapsAt = (pixel: number) => taps[isMirrored ? size - 1 - pixel : pixel]!;
+  return Array.from({ length: count }, (_, k) => {
+    const [from, to] = [k * length, Math.min(size, (k + 1) * length)];
+    const start = Math.min(by + Math.min(tapsAt(from).first, tapsAt(to - 1).first), size - window);
+    for (let pixel = from; pixel < to; pixel++) {
+      const { first, weights } = tapsAt(pixel);
+      const at = k * length * window + (pixel - from) * strides.pixel + (by + first - start) * strides.source;
+      for (let i = 0; i < weights.length; i++) matrices[at + i * strides.source] = weights[i]!;
+    }
+    return start;
+  });
+}
+
+/** What `crop` wants of some views: uint8 windows [B, k, M, k, M, 3] and float32 rows [B, k, L, M] and columns [B, k, M, L]. */
+export type CropInputs = { windows: Uint8Array; rows: Float32Array; columns: Float32Array };
+
+/**
+ * The windows of the images and the interpolation matrices of some views, mirrored where `flip` is 1.
+ * @param images  uint8 [S, S, 3] each
+ * @param table   taps already known at this size; filled further
+ */
+export function cropInputs(
+  images: Uint8Array[],
+  boxes: Box[],
+  flip: ArrayLike<number>,
+  size: number,
+  blocks: Blocks,
+  table: TapsTable = new Map(),
+): CropInputs {
+  const { count, length, window } = blocks;
+  const taps = (crop: number) => table.get(crop) ?? table.set(crop, tapsOf(crop, size)).get(crop)!;
+  const [matrix, bytes] = [count * length * window, (count * window) ** 2 * 3];
+  const windows = Buffer.alloc(boxes.length * bytes);
+  const rows = new Float32Array(boxes.length * matrix);
+  const columns = new Float32Array(boxes.length * matrix);
+  for (const [b, { top, left, height, width }] of boxes.entries()) {
+    const of = (all: Float32Array) => all.subarray(b * matrix, (b + 1) * matrix);
+    const tops = fill(of(rows), blocks, taps(height), top, false, { pixel: window, source: 1 });
+    const lefts = fill(of(columns), blocks, taps(width), left, flip[b] === 1, { pixel: 1, source: length });
+    copyWindows(images[b]!, windows.subarray(b * bytes), tops, lefts, size, window);
+  }
+  return { windows, rows, columns };
+}
+
+/** The windows of one image, row by row; all of it at once where the window is the image. */
+function copyWindows(image: Uint8Array, to: Buffer, tops: number[], lefts: number[], size: number, window: number): void {
+  if (window === size && tops.length === 1) return void to.set(image);
+  const source = Buffer.from(image.buffer, image.byteOffset, image.byteLength);
+  let at = 0;
+  for (const top of tops) {
+    for (let row = top; row < top + window; row++) {
+      for (const left of lefts) {
+        const from = (row * size + left) * 3;
+        at += source.copy(to, at, from, from + window * 3);
+      }
+    }
+  }
+}
+
+/**
+ * The crops of some images as planes [B, S, S], clipped to [0, 1], as bicubic weights overshoot.
+ * @param windows  float32 [B, k, M, k, M, 3], any range; `scale` brings it to [0, 1]
+ * @param rows     float32 [B, k, L, M]
+ * @param columns  float32 [B, k, M, L]
+ */
+export function crop(windows: Tensor, rows: Tensor, columns: Tensor, size: number, scale: number): Planes {
+  const [b = 0, k = 0, length = 0, window = 0] = rows.shape;
+  const blocks = (tensor: Tensor, ...sides: number[]) => tf.reshape(tensor, [b * k, ...sides]);
+  // Down: one product for the three channels of all windows side by side.
+  const high = tf.matMul(blocks(rows, length, window), blocks(windows, window, k * window * 3));
+  const planar = tf.transpose(tf.reshape(high, [b, k * length, k, window, 3]), [0, 2, 4, 1, 3]); // [B, k, 3, kL, M]
+  // Across; no broadcast: oneDNN's batched product overruns its buffers there.
+  const across = tf.matMul(blocks(planar, 3 * k * length, window), blocks(columns, window, length));
+  const wide = tf.unstack(tf.reshape(clip(tf.mul(across, scale)), [b, k, 3, k * length, length]), 2);
+  return wide.map((plane) => {
+    const whole = tf.reshape(tf.transpose(plane, [0, 2, 1, 3]), [b, k * length, k * length]);
+    return k * length > size ? tf.slice(whole, [0, 0, 0], [b, size, size]) : whole;
+  }) as Planes;
 }

@@ -7,9 +7,9 @@ import { compile, type Work } from '../compile/compile.ts';
 import { bytesTensor, fromBytes, nativeValue } from '../ops/native.ts';
 import type { HostTensor } from '../safetensors.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
-import { blur, blurMatrices, blurRadius } from './blur.ts';
+import { blur, blurBands, blurRadius } from './blur.ts';
 import { grayscale, OPERATIONS, type Operation, operationOrder } from './colour.ts';
-import { crop, cropMatrices, type TapsTable } from './crop.ts';
+import { blocksOf, crop, cropInputs, type TapsTable } from './crop.ts';
 import { NO_JITTER, type ViewParameters } from './draw.ts';
 
 /** Pixels of one piece: 256 views of 32 px, 5 of 224 px; measured. Fewer cost calls, more leave the cache. */
@@ -17,9 +17,8 @@ const PIECE_PIXELS = 256 * 32 * 32;
 
 /** Inputs of one piece: B views that share an order of colour operations. */
 export type Piece = {
-  /** uint8 of `bytesTensor`, [B, S, S, 3]. */
-  images: Tensor;
-  /** float32 [B, S, S] each. */
+  /** uint8 of `bytesTensor`, float32 and float32: see `crop`. */
+  windows: Tensor;
   rows: Tensor;
   columns: Tensor;
   /** float32 [B, 1, 1] each. */
@@ -29,8 +28,8 @@ export type Piece = {
   hue: Tensor;
   /** float32 [B, 1, 1], 0 or 1; left out when no view of the piece is gray. */
   gray?: Tensor;
-  /** float32 [B, S, S]; left out when no view of the piece is blurred, else all are. */
-  blurs?: Tensor;
+  /** See `blur`; left out when no view of the piece is blurred, else all are. */
+  bands?: Tensor;
 };
 
 /**
@@ -38,22 +37,22 @@ export type Piece = {
  * Pure, and in ops whose first dimension is free.
  * @returns float32 [B, S, S, 3], whole numbers 0 to 255
  */
-export function develop({ images, rows, columns, gray, blurs, ...factors }: Piece, order: Operation[]): Tensor {
-  let planes = crop(fromBytes(images), rows, columns, 1 / 255);
+export function develop({ windows, rows, columns, gray, bands, ...factors }: Piece, size: number, order: Operation[]): Tensor {
+  let planes = crop(fromBytes(windows), rows, columns, size, 1 / 255);
   for (const operation of order) planes = OPERATIONS[operation](planes, factors[operation]);
   if (gray) planes = grayscale(planes, gray);
-  if (blurs) planes = blur(planes, blurs);
+  if (bands) planes = blur(planes, bands);
   return tf.round(tf.mul(tf.transpose(tf.stack(planes), [1, 2, 3, 0]), 255));
 }
 
 /** One compiled function for each order and kind of piece, made when it is first wanted; they take any number of views. */
 const developers = new Map<string, Work>();
 
-function developed(piece: Piece, order: number): Tensor {
+function developed(piece: Piece, size: number, order: number): Tensor {
   const inputs = Object.fromEntries(Object.entries(piece).filter(([, tensor]) => tensor)) as Piece & Record<string, Tensor>;
-  const key = [order, ...Object.keys(inputs), piece.images.shape[1]].join(' ');
+  const key = [order, ...Object.keys(inputs), size].join(' ');
   const operations = order === NO_JITTER ? [] : operationOrder(order);
-  const work = (given: Record<string, Tensor>) => ({ views: develop(given as Piece, operations) });
+  const work = (given: Record<string, Tensor>) => ({ views: develop(given as Piece, size, operations) });
   const developer = developers.get(key) ?? compile('renderer', work, { open: Object.keys(inputs) });
   developers.set(key, developer);
   return developer(inputs).views!;
@@ -75,44 +74,45 @@ function pieces({ order, sigma, size, boxes }: ViewParameters): number[][] {
   );
 }
 
-/** Source images of some rows, copied side by side: uint8 [B, S, S, 3]. */
-function imagesOf(rows: number[], images: Uint8Array, { views, size }: ViewParameters): Tensor {
-  const length = size * size * 3;
-  const bytes = new Uint8Array(rows.length * length);
-  for (const [i, row] of rows.entries()) {
-    const image = Math.floor(row / views);
-    bytes.set(images.subarray(image * length, (image + 1) * length), i * length);
-  }
-  return bytesTensor(bytes, [rows.length, size, size, 3]);
-}
-
 /** The tensors that `develop` wants for some rows. */
 function pieceOf(rows: number[], images: Uint8Array, parameters: ViewParameters, table: TapsTable): Piece {
-  const { size, boxes, flip, gray, sigma } = parameters;
-  const cube = [rows.length, size, size] as [number, number, number];
+  const { size, views, boxes, flip, gray, sigma } = parameters;
+  const b = rows.length;
   const perView = (values: ArrayLike<number>) =>
     tf.tensor3d(
       Float32Array.from(rows, (row) => values[row]!),
-      [rows.length, 1, 1],
+      [b, 1, 1],
     );
-  const matrices = cropMatrices(
+  const imageOf = (row: number) => {
+    const image = Math.floor(row / views);
+    return images.subarray(image * size * size * 3, (image + 1) * size * size * 3);
+  };
+  const blocks = blocksOf(size);
+  const { count: k, length, window } = blocks;
+  const crops = cropInputs(
+    rows.map(imageOf),
     rows.map((row) => boxes[row]!),
     rows.map((row) => flip[row]!),
     size,
+    blocks,
     table,
   );
   const isBlurred = blurRadius(size) > 0 && sigma[rows[0]!]! > 0;
-  const sigmas = rows.map((row) => sigma[row]!);
   return {
-    images: imagesOf(rows, images, parameters),
-    rows: tf.tensor3d(matrices.rows, cube),
-    columns: tf.tensor3d(matrices.columns, cube),
+    windows: bytesTensor(crops.windows, [b, k, window, k, window, 3]),
+    rows: tf.tensor4d(crops.rows, [b, k, length, window]),
+    columns: tf.tensor4d(crops.columns, [b, k, window, length]),
     brightness: perView(parameters.brightness),
     contrast: perView(parameters.contrast),
     saturation: perView(parameters.saturation),
     hue: perView(parameters.hue),
     gray: rows.some((row) => gray[row]) ? perView(gray) : undefined,
-    blurs: isBlurred ? tf.tensor3d(blurMatrices(sigmas, size), cube) : undefined,
+    bands: isBlurred
+      ? blurBands(
+          rows.map((row) => sigma[row]!),
+          size,
+        )
+      : undefined,
   };
 }
 
@@ -129,7 +129,7 @@ function* renderPieces(images: HostTensor, parameters: ViewParameters): Generato
   const table: TapsTable = new Map();
   for (const rows of pieces(parameters)) {
     const order = parameters.order[rows[0]!]!;
-    yield { rows, views: tf.tidy(() => developed(pieceOf(rows, images.data as Uint8Array, parameters, table), order)) };
+    yield { rows, views: tf.tidy(() => developed(pieceOf(rows, images.data as Uint8Array, parameters, table), parameters.size, order)) };
   }
 }
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { randomStream } from '../../../learning/random.ts';
 import { readSafetensors } from '../../../learning/safetensors.ts';
 import { type Tensor, tf } from '../../../learning/tensorflow.ts';
-import { crop, cropMatrices } from '../../../learning/views/crop.ts';
+import { blocksOf, crop, cropInputs } from '../../../learning/views/crop.ts';
 import { type Box, drawBox } from '../../../learning/views/crop-box.ts';
 import { distance, expectNoLeak } from '../tensors.ts';
 import { imagesOf } from './planes.ts';
@@ -13,11 +13,22 @@ afterEach(() => tf.engine().endScope());
 
 const SIZE = 24;
 
-/** Views of one image, float32 [B, S, S, 3] in [0, 1]. */
-function cropOf(image: Tensor, boxes: Box[], flip: number[] = boxes.map(() => 0)): Tensor {
-  const { rows, columns } = cropMatrices(boxes, flip, SIZE);
-  const cube: [number, number, number] = [boxes.length, SIZE, SIZE];
-  return imagesOf(crop(tf.tile(image, [boxes.length, 1, 1, 1]), tf.tensor3d(rows, cube), tf.tensor3d(columns, cube), 1 / 255));
+/** Views of one image, float32 [B, S, S, 3] in [0, 1], made in blocks of `most` pixels a side. */
+function cropOf(image: Tensor, boxes: Box[], { flip = boxes.map(() => 0), most = SIZE }: { flip?: number[]; most?: number } = {}): Tensor {
+  const blocks = blocksOf(SIZE, most);
+  const { count: k, length, window } = blocks;
+  const pixels = Uint8Array.from(image.dataSync());
+  const inputs = cropInputs(
+    boxes.map(() => pixels),
+    boxes,
+    flip,
+    SIZE,
+    blocks,
+  );
+  const windows = tf.tensor(Float32Array.from(inputs.windows), [boxes.length, k, window, k, window, 3]);
+  const rows = tf.tensor4d(inputs.rows, [boxes.length, k, length, window]);
+  const columns = tf.tensor4d(inputs.columns, [boxes.length, k, window, length]);
+  return imagesOf(crop(windows, rows, columns, SIZE, 1 / 255));
 }
 
 // Pillow 13.0.0, float mode; made by test/golden/make-views.py.
@@ -32,9 +43,10 @@ async function pillow(): Promise<{ image: Tensor; boxes: Box[]; views: Tensor }>
   return { image: tf.tensor(Float32Array.from(tensors.image!.data), [1, SIZE, SIZE, 3]), boxes, views };
 }
 
-test('crop: as Pillow crops and resizes, bicubic', async () => {
+// In one block, in blocks that fit, and in blocks that stand out over the edge.
+test.each([24, 12, 11, 7])('crop: as Pillow crops and resizes, bicubic, in blocks of at most %i pixels', async (most) => {
   const { image, boxes, views } = await pillow();
-  expect(distance(cropOf(image, boxes), views)).toBeLessThan(1e-6);
+  expect(distance(cropOf(image, boxes, { most }), views)).toBeLessThan(1e-6);
 });
 
 test('crop: the whole image stays as it is', async () => {
@@ -43,15 +55,28 @@ test('crop: the whole image stays as it is', async () => {
   expect(distance(cropOf(image, [whole]), tf.div(image, 255))).toBeLessThan(1e-6);
 });
 
-test('crop: flipped is mirrored left to right, and only where it is asked for', async () => {
-  const { image, boxes } = await pillow();
-  const [plain, mixed] = [cropOf(image, boxes), cropOf(image, boxes, [1, 0, 1, 0, 0])];
-  const mirrored = tf.reverse(plain, 2);
-  for (const [i, flip] of [1, 0, 1, 0, 0].entries()) {
-    const at = (views: Tensor) => tf.slice(views, [i, 0, 0, 0], [1, SIZE, SIZE, 3]);
-    expect(distance(at(mixed), at(flip ? mirrored : plain))).toBeLessThan(1e-6);
-  }
-});
+test.each([24, 7])(
+  'crop: flipped is mirrored left to right, and only where it is asked for, in blocks of at most %i pixels',
+  async (most) => {
+    const { image, boxes } = await pillow();
+    const [plain, mixed] = [cropOf(image, boxes), cropOf(image, boxes, { flip: [1, 0, 1, 0, 0], most })];
+    const mirrored = tf.reverse(plain, 2);
+    for (const [i, flip] of [1, 0, 1, 0, 0].entries()) {
+      const at = (views: Tensor) => tf.slice(views, [i, 0, 0, 0], [1, SIZE, SIZE, 3]);
+      expect(distance(at(mixed), at(flip ? mirrored : plain))).toBeLessThan(1e-6);
+    }
+  },
+);
+
+test.each([1, 24, 32, 33, 64, 65, 96, 224, 225, 512])(
+  'blocksOf: blocks of a side of %i pixels cover it, none is empty, windows fit into it',
+  (size) => {
+    const { count, length, window } = blocksOf(size);
+    expect(count * length).toBeGreaterThanOrEqual(size);
+    expect((count - 1) * length).toBeLessThan(size);
+    expect(window).toBeLessThanOrEqual(size);
+  },
+);
 
 test('crop: keeps no tensor', async () => {
   const { image, boxes } = await pillow();
