@@ -14,7 +14,7 @@ import { openSet } from './shardset.ts';
 import { viewsFile } from './views.ts';
 
 /** Images rendered between two looks at the event loop: enough to fill the groups of the renderer, few enough that heartbeats go out. */
-const chunkImages = (size: number): number => Math.max(16, Math.floor(2 ** 20 / size ** 2));
+export const chunkImages = (size: number): number => Math.max(16, Math.floor(2 ** 20 / size ** 2));
 
 export function augmentActivities(artifacts: Artifacts) {
   return {

@@ -1,4 +1,5 @@
 /** Ours: views as activities/augment.ts renders them, chunk by chunk. */
+import { chunkImages } from '../../activities/augment.ts';
 import { viewSettings } from '../../activities/identity.ts';
 import { Recipe } from '../../contracts/recipe.ts';
 import { drawViews } from '../../learning/views/draw.ts';
@@ -7,9 +8,6 @@ import { renderViews } from '../../learning/views/render.ts';
 const VIEWS = 2;
 /** SimCLR's colour jitter: 0.5 for CIFAR-10, 1 for ImageNet. */
 const jitter = (size: number) => (size <= 32 ? 0.5 : 1);
-/** Images rendered in one call: that of activities/augment.ts. */
-const chunkImages = (size: number) => Math.max(16, Math.floor(2 ** 20 / size ** 2));
-
 /**
  * Makes two views of each image in one epoch.
  * @returns of uint8 [n, size, size, 3] the bytes of its views, an array for each chunk
