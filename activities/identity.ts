@@ -34,17 +34,21 @@ export function viewsOf(shardDigest: string, size: number, views: Recipe['views'
   return identity('views', { ...viewSettings(views, size), seed, from, to }, [shardDigest]);
 }
 
+export const startOf = (fileDigest: string) => identity('start', {}, [fileDigest]);
+
 export function representationOf({
   images,
+  start,
   encoder,
   views,
   pretrain,
   seed,
 }: PretrainRecipe & { images: ImagesRef }): Identity & { architecture: Architecture } {
   const architecture = representationArchitecture({ encoder, pretrain }, images.size);
-  const { segmentEpochs, ...science } = pretrain;
+  const { segmentEpochs, start: _file, ...science } = pretrain;
+  const inputs = [images.pool.digest, ...(start ? [start.digest] : [])];
   return {
-    ...identity('representation', { architecture, views: viewSettings(views, images.size), pretrain: science, seed }, [images.pool.digest]),
+    ...identity('representation', { architecture, views: viewSettings(views, images.size), pretrain: science, seed }, inputs),
     architecture,
   };
 }

@@ -4,6 +4,7 @@ import { labelActivities } from './labels.ts';
 import { representationActivities } from './pretrain.ts';
 import { reportActivities } from './report.ts';
 import { type ImageTrees, surveyActivities } from './shards.ts';
+import { startActivities } from './start.ts';
 import type { TrainerSettings } from './trainer.ts';
 import { viewsActivities } from './views.ts';
 
@@ -12,6 +13,7 @@ export function createPipelineActivities(settings: TrainerSettings, trees: Image
   return {
     ...surveyActivities(artifacts, trees),
     ...viewsActivities(artifacts),
+    ...startActivities(artifacts, trees),
     ...representationActivities(settings),
     ...labelActivities(artifacts),
     ...reportActivities(artifacts),

@@ -9,6 +9,7 @@ import { attempt } from './attempt.ts';
 import { chainState, trainSegment } from './chain.ts';
 import { representationOf, viewSettings, viewsOf } from './identity.ts';
 import { objectNamed, openSet, type ShardEntry, shardFiles } from './shardset.ts';
+import { START_FILE, startFile } from './start.ts';
 import type { InputFile, TrainerSettings } from './trainer.ts';
 import { viewsFile } from './views.ts';
 
@@ -17,12 +18,13 @@ export function pretrainActivities(settings: TrainerSettings) {
   return {
     async pretrain(input: PretrainInput): Promise<PretrainResult> {
       return attempt(async (current) => {
-        const { images, pretrain, views, seed, compute, segment, where = 'workers' } = input;
+        const { images, start, pretrain, views, seed, compute, segment, where = 'workers' } = input;
         const { architecture, ...identity } = representationOf(input);
         const { shards } = await openSet(artifacts, images.pool);
         const job = {
           kind: 'pretrain' as const,
           architecture,
+          start: start && START_FILE,
           pretrain,
           shards: shards.map((shard) => ({ images: shard.images })),
           views: where === 'device' ? viewSettings(views, images.size) : undefined,
@@ -30,7 +32,8 @@ export function pretrainActivities(settings: TrainerSettings) {
           seed,
           ...compute,
         };
-        const training = { kind: 'representation' as const, identity, epochs: pretrain.epochs, until: segment.to, files: [], job };
+        const files = start ? [{ name: START_FILE, content: await startFile(artifacts, start) }] : [];
+        const training = { kind: 'representation' as const, identity, epochs: pretrain.epochs, until: segment.to, files, job };
         const supply = (from: number) => {
           const wanted = { shards, size: images.size, views, seed, segment, from };
           return where === 'device' ? supplyImages(wanted) : supplyViews(artifacts, wanted);

@@ -116,6 +116,15 @@ export function commandLine(context: () => Context, versionText: string): Comman
     .addOption(out('where students of finished runs lie'))
     .action(async (model, images, options) => (await import('./commands/predict.ts')).predict(context(), model, images, options));
   program
+    .command('export')
+    .description('write a model for use elsewhere, e.g. in PyTorch')
+    .argument('<model>', 'a run, or a student.safetensors file')
+    .addOption(new Option('--what <model>', 'which of a run’s models').choices(['student', 'representation']).default('student'))
+    .addOption(new Option('--names <names>', 'how weights are named and laid out').choices(['pytorch', 'fewlabels']).default('pytorch'))
+    .option('--output <file>', 'the file to write (default: WHAT-NAMES.safetensors here)')
+    .addOption(out('where students of finished runs lie'))
+    .action(async (model, options) => (await import('./commands/export.ts')).exportModel(context(), model, options));
+  program
     .command('doctor')
     .description('look at everything a run needs, or into the compiled steps of a recipe')
     .addOption(json())

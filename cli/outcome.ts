@@ -34,7 +34,7 @@ export async function keep(session: Session, result: RunResult, seconds: number,
   };
   await makeFolder(folder);
   await keepReport(session, result, folder);
-  await writeWhole(join(folder, STUDENT_FILE), await fetchStudent(await session.artifacts(), result));
+  await writeWhole(join(folder, STUDENT_FILE), await fetchModel(await session.artifacts(), 'student', result));
   await writeWhole(join(folder, 'result.json'), `${JSON.stringify(summary, null, 2)}\n`);
   return summary;
 }
@@ -48,11 +48,19 @@ export async function keepReport(session: Session, { report }: RunResult, folder
   return file;
 }
 
-/** The student with what one must know to use it (architecture, class names) in its metadata, as bytes of a safetensors file. */
-export async function fetchStudent(artifacts: Artifacts, { run, student, report }: RunResult): Promise<Buffer> {
-  const manifest = await found(artifacts, 'student', student.key);
+/** What a run leaves to take away. */
+export type Taken = 'student' | 'representation';
+
+/**
+ * A model with what one must know to use it (architecture, class names) in its metadata, as bytes of a safetensors file.
+ * @throws BadInput when the run is from before runs named their representation
+ */
+export async function fetchModel(artifacts: Artifacts, what: Taken, result: RunResult): Promise<Buffer> {
+  const { run, report, [what]: ref } = result;
+  if (!ref) throw new BadInput(`Cannot fetch the ${what} as the run must name it: ${run} does not; run its recipe again`);
+  const manifest = await found(artifacts, what, ref.key);
   const { tensors, metadata } = decodeSafetensors(await readObject(artifacts, manifest, MODEL_OBJECT));
-  const { classes } = (await found(artifacts, 'report', report.key)).facts;
+  const { classes } = what === 'student' ? (await found(artifacts, 'report', report.key)).facts : {};
   const added = {
     run,
     architecture: JSON.stringify(manifest.facts.architecture),

@@ -187,8 +187,10 @@ function withAbsolutePaths(recipe: Recipe, folder: string): Recipe {
     return { ...entry, folder: path(entry.folder), ...(entry.labels ? { labels: path(entry.labels) } : {}) };
   };
   const { train, test, unlabelled, ...rest } = recipe.images;
+  const { start } = recipe.pretrain;
   return {
     ...recipe,
+    pretrain: { ...recipe.pretrain, ...(start ? { start: path(start) } : {}) },
     images: { ...rest, train: source(train), ...(test ? { test: source(test) } : {}), unlabelled: unlabelled.map(source) },
   };
 }

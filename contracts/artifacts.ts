@@ -12,7 +12,8 @@ export const STAGES = {
   plan: { prefix: '1-shards/plans', version: 1 },
   shards: { prefix: '1-shards', version: 1 },
   set: { prefix: '1-shards/sets', version: 1 },
-  views: { prefix: '2-views', version: 1 },
+  views: { prefix: '2-views', version: 2 },
+  start: { prefix: '3-representation/starts', version: 1 },
   representation: { prefix: '3-representation', version: 1 },
   labels: { prefix: '4-classifier/labels', version: 1 },
   classifier: { prefix: '4-classifier', version: 1 },
@@ -53,6 +54,8 @@ export type Ref<Kind extends string> = { kind: Kind; key: string; digest: string
 
 /** Images of one role, in shards of equal size (the last one shorter). */
 export type ShardSetRef = Ref<'shards'> & { images: number; shards: number; labelled: number };
+/** A file of weights, as it was given, that pretraining starts from. */
+export type StartRef = Ref<'start'>;
 /** A trained encoder with its projection head. */
 export type RepresentationRef = Ref<'representation'>;
 /** A classifier: the fine-tuned teacher, or the baseline trained from nothing. */

@@ -71,6 +71,11 @@ const Views = z.strictObject({
 const Optimizer = z.enum(['lars', 'momentum']);
 
 const Pretrain = z.strictObject({
+  start: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('a .safetensors file whose encoder pretraining starts from: of `fewlabels export`, or with the names of PyTorch’s ResNet'),
   epochs: Epochs.default(20),
   batch: z.int().min(2).max(65_536).default(64).describe('N images a step; the loss sees 2N views'),
   temperature: z.number().positive().max(10).default(0.2),

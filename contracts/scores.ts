@@ -14,4 +14,6 @@ export type RunResult = {
   /** Manifest key of the report, and of the student to take away (largest fraction, first draw). */
   report: { key: string; digest: string };
   student: { key: string; digest: string };
+  /** The encoder with its projection head, before any label. */
+  representation?: { key: string; digest: string };
 };

@@ -2,7 +2,17 @@
  * Input and result of every activity, in pipeline order. One object in, one object out; fields are only ever added, as optional,
  * so that recorded runs replay.
  */
-import type { ClassifierRef, ImagesRef, LabelsRef, ReportRef, RepresentationRef, SetAside, ShardSetRef, StudentRef } from './artifacts.ts';
+import type {
+  ClassifierRef,
+  ImagesRef,
+  LabelsRef,
+  ReportRef,
+  RepresentationRef,
+  SetAside,
+  ShardSetRef,
+  StartRef,
+  StudentRef,
+} from './artifacts.ts';
 import type { EncoderRecipe, LabelDraw, Recipe } from './recipe.ts';
 import type { Score } from './scores.ts';
 
@@ -21,7 +31,13 @@ export type Segment = { from: number; to: number };
 /** Where a chain of segments stands: epochs already committed, and the finished artifact once there is one. */
 export type ChainState<R> = { epochsDone: number; result?: R; loss?: number };
 
+/** Take a file of weights into the store. */
+export type AdoptInput = { file: string };
+export type AdoptResult = StartRef;
+
 export type PretrainRecipe = {
+  /** The weights to start from; drawn where it is missing. */
+  start?: StartRef;
   encoder: EncoderRecipe;
   views: Recipe['views'];
   pretrain: Recipe['pretrain'];
@@ -91,6 +107,7 @@ export type PipelineActivities = {
   survey(input: SurveyInput): Promise<SurveyResult>;
   seal(input: SealInput): Promise<SealResult>;
   deleteViews(input: DeleteViewsInput): Promise<void>;
+  adopt(input: AdoptInput): Promise<AdoptResult>;
   /** Where pretraining of this recipe stands, without starting any. */
   findRepresentation(input: PretrainRecipe & { images: ImagesRef }): Promise<PretrainResult>;
   drawLabels(input: DrawLabelsInput): Promise<DrawLabelsResult>;

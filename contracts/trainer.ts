@@ -33,6 +33,8 @@ export type ViewSettings = Pick<Recipe['views'], 'jitter' | 'minArea'> & { kind:
 export type PretrainJob = Common & {
   kind: 'pretrain';
   architecture: Architecture;
+  /** A file in `in/` whose encoder is the first weights; drawn where it is missing. */
+  start?: string;
   pretrain: Recipe['pretrain'];
   /** Shards of views; of images when the trainer renders the views itself. */
   shards: ShardFiles;

@@ -11,7 +11,10 @@ export type HostTensor =
   | { dtype: 'int32'; shape: number[]; data: Int32Array }
   | { dtype: 'uint8'; shape: number[]; data: Uint8Array };
 export type HostTensors = Record<string, HostTensor>;
-export type SafetensorsFile = { tensors: HostTensors; metadata: Record<string, string> };
+/** `leftOut`: tensors of other types, by name, where they are allowed. */
+export type SafetensorsFile = { tensors: HostTensors; metadata: Record<string, string>; leftOut?: Record<string, string> };
+/** What to do about tensors of types that we have no use for, such as the counters of PyTorch's batch norms. */
+export type OtherTypes = 'refuse' | 'leave out';
 
 type Entry = { dtype: string; shape: number[]; data_offsets: [number, number] };
 
@@ -20,6 +23,19 @@ const ITEM_BYTES = new Map([
   ['F32', 4],
   ['I32', 4],
   ['U8', 1],
+]);
+/** Types of the format that we have no use for. */
+const OTHER_ITEM_BYTES = new Map([
+  ['F64', 8],
+  ['F16', 2],
+  ['BF16', 2],
+  ['I64', 8],
+  ['I16', 2],
+  ['I8', 1],
+  ['U64', 8],
+  ['U32', 4],
+  ['U16', 2],
+  ['BOOL', 1],
 ]);
 const HEADER_LIMIT = 100_000_000; // bytes; as in the reference reader
 const READ_PIECE = 2 ** 30; // one read call stays under 2 GiB
@@ -91,9 +107,9 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; start
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isCounts = (value: unknown): value is number[] => Array.isArray(value) && value.every(isCount);
 
-function checkEntry(name: string, value: unknown): Entry {
+function checkEntry(name: string, value: unknown, others: OtherTypes): Entry {
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Partial<Entry>;
-  const item = ITEM_BYTES.get(String(dtype));
+  const item = ITEM_BYTES.get(String(dtype)) ?? (others === 'leave out' ? OTHER_ITEM_BYTES.get(String(dtype)) : undefined);
   if (typeof dtype !== 'string' || item === undefined) return refuse(`tensor "${name}" must be F32, I32 or U8`, String(dtype));
   if (!isCounts(shape)) return refuse(`the shape of "${name}" must be a list of whole numbers`, JSON.stringify(shape));
   if (!isCounts(offsets) || offsets.length !== 2) return refuse(`"${name}" must have two offsets`, JSON.stringify(offsets));
@@ -103,10 +119,10 @@ function checkEntry(name: string, value: unknown): Entry {
 }
 
 /** The entries in the order of their data, which must be without holes and end with the file. */
-function contiguousEntries(header: Record<string, unknown>, dataBytes: number): [string, Entry][] {
+function contiguousEntries(header: Record<string, unknown>, dataBytes: number, others: OtherTypes): [string, Entry][] {
   const entries = Object.entries(header)
     .filter(([name]) => name !== '__metadata__')
-    .map(([name, value]): [string, Entry] => [name, checkEntry(name, value)])
+    .map(([name, value]): [string, Entry] => [name, checkEntry(name, value, others)])
     .sort(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0] || a.data_offsets[1] - b.data_offsets[1]);
   let end = 0;
   for (const [name, { data_offsets: offsets }] of entries) {
@@ -119,7 +135,7 @@ function contiguousEntries(header: Record<string, unknown>, dataBytes: number): 
 
 /** A view of the bytes where they are aligned, else a copy. */
 function toTensor({ dtype, shape }: Entry, bytes: Uint8Array): HostTensor {
-  const aligned = dtype === 'U8' || bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const aligned = dtype === 'U8' || bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes); // a Buffer's slice would be no copy
   const { buffer, byteOffset, byteLength } = aligned;
   if (dtype === 'F32') return { dtype: 'float32', shape, data: new Float32Array(buffer, byteOffset, byteLength / 4) };
   if (dtype === 'I32') return { dtype: 'int32', shape, data: new Int32Array(buffer, byteOffset, byteLength / 4) };
@@ -135,14 +151,17 @@ function checkMetadata(value: unknown = {}): Record<string, string> {
  * Tensors and metadata of a safetensors file. The tensors are views of `bytes` where alignment allows.
  * @throws Error when anything of the format is broken: header, types, sizes, offsets
  */
-export function decodeSafetensors(bytes: Uint8Array): SafetensorsFile {
+export function decodeSafetensors(bytes: Uint8Array, others: OtherTypes = 'refuse'): SafetensorsFile {
   const { header, start } = readHeader(bytes);
-  const entries = contiguousEntries(header, bytes.length - start);
-  const tensors = entries.map(([name, entry]): [string, HostTensor] => {
+  const entries = contiguousEntries(header, bytes.length - start, others);
+  const isOurs = ([, { dtype }]: [string, Entry]) => ITEM_BYTES.has(dtype);
+  const tensors = entries.filter(isOurs).map(([name, entry]): [string, HostTensor] => {
     const [from, to] = entry.data_offsets;
     return [name, toTensor(entry, bytes.subarray(start + from, start + to))];
   });
-  return { tensors: Object.fromEntries(tensors), metadata: checkMetadata(header.__metadata__) };
+  const metadata = checkMetadata(header.__metadata__);
+  const rest = entries.filter((entry) => !isOurs(entry)).map(([name, { dtype }]) => [name, dtype]);
+  return { tensors: Object.fromEntries(tensors), metadata, ...(rest.length > 0 ? { leftOut: Object.fromEntries(rest) } : {}) };
 }
 
 /** Write a safetensors file so that it appears complete or not at all: other name first, flushed, then renamed. */
@@ -166,7 +185,7 @@ export async function writeSafetensors(file: string, tensors: HostTensors, metad
  * Read a safetensors file written by anyone.
  * @throws Error naming the file when its format is broken; the system's error when it cannot be read
  */
-export async function readSafetensors(file: string): Promise<SafetensorsFile> {
+export async function readSafetensors(file: string, others: OtherTypes = 'refuse'): Promise<SafetensorsFile> {
   const handle = await open(file);
   try {
     const bytes = new Uint8Array((await handle.stat()).size);
@@ -175,7 +194,7 @@ export async function readSafetensors(file: string): Promise<SafetensorsFile> {
       if (bytesRead === 0) refuse('a file must not shrink while it is read', file);
       at += bytesRead;
     }
-    return decodeSafetensors(bytes);
+    return decodeSafetensors(bytes, others);
   } catch (error) {
     throw error instanceof Error && error.message.startsWith('Cannot read safetensors') ? new Error(`${error.message} ("${file}")`) : error;
   } finally {

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Failure } from '../contracts/failures.ts';
 import type { CurvePoint } from '../contracts/progress.ts';
 import type { Architecture } from '../contracts/trainer.ts';
+import { fromPytorch } from './interchange.ts';
 import type { ParameterSpec, State } from './networks/parameters.ts';
 import { type HostTensor, type HostTensors, readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.ts';
 import { tf } from './tensorflow.ts';
@@ -68,6 +69,28 @@ export async function loadRepresentation(file: string, architecture: Architectur
   const names = new Set(wanted.map(({ name }) => name));
   const kept = Object.fromEntries(Object.entries(tensors).filter(([name]) => names.has(name)));
   return restore(file, kept, wanted);
+}
+
+/**
+ * First weights of an encoder: from a model of ours, or from a file with PyTorch's names (`interchange.ts`). The head is not taken.
+ * @param parameters  of the network; those of part `encoder` are looked for
+ * @throws Failure DataIntegrity when they do not fit
+ */
+export async function loadStart(file: string, architecture: Architecture, parameters: ParameterSpec[]): Promise<State> {
+  const encoder = parameters.filter(({ part }) => part === 'encoder');
+  const read = await readSafetensors(file, 'leave out');
+  if (read.metadata.kind === 'model') return loadRepresentation(file, architecture, encoder);
+  try {
+    return restore(file, fromPytorch(read, encoder), encoder);
+  } catch (error) {
+    throw error instanceof Failure
+      ? error
+      : new Failure(
+          'DataIntegrity',
+          `${(error as Error).message} (depth ${architecture.encoder.depth}, width ${architecture.encoder.width})`,
+          { cause: error },
+        );
+  }
 }
 
 /** Values on the host. Reading them waits for the device. */

@@ -48,6 +48,7 @@ export async function pipeline(input: unknown): Promise<RunResult> {
     setAside: images.setAside,
     report: { key: report.key, digest: report.digest },
     student: { key: student.key, digest: student.digest },
+    representation: { key: representation.key, digest: representation.digest },
   };
 }
 

@@ -13,30 +13,31 @@ import type { Tracker } from './progress.ts';
 import { call, epochsText, fanOut, segmentsOf } from './steps.ts';
 
 export async function pretrain(recipe: Recipe, images: ImagesRef, tracker: Tracker): Promise<RepresentationRef> {
-  const { epochs, segmentEpochs } = recipe.pretrain;
+  const { start: file, epochs, segmentEpochs } = recipe.pretrain;
   const { encoder, views, seed, compute } = recipe;
-  const input = { images, encoder, views, pretrain: recipe.pretrain, seed, compute };
-  const start = await call(light.findRepresentation, 'look for a finished or interrupted pretraining', input);
+  const start = file && (await call(light.adopt, `take over the weights of ${file}`, { file }));
+  const input = { images, ...(start ? { start } : {}), encoder, views, pretrain: recipe.pretrain, seed, compute };
+  const found = await call(light.findRepresentation, 'look for a finished or interrupted pretraining', input);
   tracker.expect('representation', epochs);
-  tracker.advance('representation', start.epochsDone);
-  if (start.result) {
+  tracker.advance('representation', found.epochsDone);
+  if (found.result) {
     tracker.reuse('views');
     tracker.reuse('representation');
-    return start.result;
+    return found.result;
   }
 
-  const segments = segmentsOf(epochs, images.pool.images, segmentEpochs, start.epochsDone);
+  const segments = segmentsOf(epochs, images.pool.images, segmentEpochs, found.epochsDone);
   const where = viewsWhere(recipe, images.pool.images, images.size);
   const byWorkers = where === 'workers';
   if (byWorkers) tracker.expect('views', segments.length * images.pool.shards);
   else tracker.leaveOut('views', 'rendered while training');
-  let state: PretrainResult = start;
+  let state: PretrainResult = found;
   let rendered = byWorkers && render(segments[0], recipe, images, tracker);
   for (const [k, segment] of segments.entries()) {
     await rendered;
     rendered = byWorkers && render(segments[k + 1], recipe, images, tracker);
     state = await train(segment);
-    tracker.advance('representation', state.epochsDone - Math.max(segment.from, start.epochsDone));
+    tracker.advance('representation', state.epochsDone - Math.max(segment.from, found.epochsDone));
     if (byWorkers) await deleteViews(segment, recipe, images);
   }
   if (!state.result)

@@ -13,6 +13,7 @@ import { readRecipe, runId } from '../recipe-file.ts';
 import { type Looked, lookAtSome } from '../sample.ts';
 import { isRemote, sourcesOf, sourceText } from '../sources.ts';
 import { roundedTime } from '../stage-rows.ts';
+import { checkStart } from '../start-weights.ts';
 import { type Context, columns } from '../terminal.ts';
 
 /** Say what the recipe would do, without starting anything. @throws BadInput, or Failure 'InvalidImages' */
@@ -24,6 +25,7 @@ export async function check(context: Context, file: string, options: { json?: bo
     if (options.json) return terminal.print(JSON.stringify({ run, images: sourcesOf(recipe).map(sourceText) }));
     return terminal.print(`The recipe is right; its run is ${run}. Images under s3:// are looked at when the run starts`);
   }
+  await checkStart(recipe, context.variables);
   const plan = await planShards({ images: recipe.images, seed: recipe.seed, openTree: openFolder });
   const looked = await lookAtSome(plan, recipe.images.size, openFolder);
   const facts = factsOf(recipe, run, plan, looked);

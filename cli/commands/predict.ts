@@ -1,11 +1,9 @@
 /** `fewlabels predict MODEL IMAGES…` */
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { decodeImage, UnreadableImage } from '../../learning/images/decode.ts';
-import { fetchStudent, STUDENT_FILE } from '../outcome.ts';
+import { modelBytes } from '../model-file.ts';
 import { BadInput, EXIT, Quit } from '../problem.ts';
-import { findRun, resultOf } from '../run-name.ts';
-import { openSession } from '../session.ts';
 import type { Context } from '../terminal.ts';
 
 export type PredictOptions = { json?: boolean; out: string };
@@ -22,7 +20,7 @@ export async function predict(context: Context, model: string, names: string[], 
   if (files.length === 0)
     throw new BadInput(`Cannot predict as there must be images: ${names.join(', ')} ${names.length === 1 ? 'holds' : 'hold'} none`);
   quieten(context.variables);
-  const bytes = await studentBytes(context, model, options.out);
+  const bytes = await modelBytes(context, 'student', model, options.out);
   const { openStudent } = await import('../student.ts');
   const student = openStudent(bytes, model);
   const all: Prediction[] = [];
@@ -57,18 +55,6 @@ async function imagesAt(name: string): Promise<string[]> {
     .filter((entry) => IMAGE_NAME.test(entry))
     .sort()
     .map((entry) => join(name, entry));
-}
-
-/** A file given by name, what an earlier `run` left under `out`, or the run's student in the store. */
-async function studentBytes(context: Context, model: string, out: string): Promise<Buffer> {
-  for (const file of [model, join(model, STUDENT_FILE), resolve(out, model, STUDENT_FILE)]) {
-    if ((await stat(file).catch(() => undefined))?.isFile()) return readFile(file);
-  }
-  const session = await openSession(context, { start: false });
-  const run = await findRun(session, model, context.variables);
-  const bytes = await fetchStudent(await session.artifacts(), await resultOf(session, run));
-  await session.close();
-  return bytes;
 }
 
 async function decodeAll(files: string[], size: number) {

@@ -9,6 +9,7 @@ import { readRecipe, runId } from '../recipe-file.ts';
 import { openSession } from '../session.ts';
 import { isRemote } from '../sources.ts';
 import { start } from '../start.ts';
+import { checkStart } from '../start-weights.ts';
 import type { Context } from '../terminal.ts';
 import { watchToEnd } from '../watch-to-end.ts';
 
@@ -19,6 +20,7 @@ export async function run(context: Context, file: string, options: RunOptions): 
   const { terminal } = context;
   const recipe = await readRecipe(file, context.variables, options.set);
   await checkImages(recipe);
+  await checkStart(recipe, context.variables);
   if (!options.detach) await makeFolder(options.out);
   const id = runId(recipe);
   const interrupted = context.catchInterrupt();

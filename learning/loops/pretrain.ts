@@ -1,4 +1,5 @@
 /** Pretraining: views → representation. No labels. */
+import { join } from 'node:path';
 import { Failure } from '../../contracts/failures.ts';
 import type { PretrainJob } from '../../contracts/trainer.ts';
 import type { Rows } from '../feed.ts';
@@ -6,6 +7,7 @@ import { networkOf } from '../networks/network.ts';
 import { bytesTensor } from '../ops/native.ts';
 import { optimizerOf } from '../optimizers/choice.ts';
 import { planTraining } from '../plan.ts';
+import { loadStart } from '../state.ts';
 import { type PretrainBatch, pretrainStep } from '../steps/pretrain.ts';
 import type { Tensor } from '../tensorflow.ts';
 import { drawViews } from '../views/draw.ts';
@@ -17,11 +19,12 @@ import { imagesIn, type Outcome, train } from './train.ts';
 const VIEWS = 2;
 
 /**
- * Reads view shards, two views of each image; or image shards, and renders the very same views of them (`job.views`).
+ * Reads view shards, two views of each image; or image shards, and renders the very same views of them (`job.views`). The encoder starts
+ * from the weights of `job.start` where there are any.
  * @throws what `train` throws; Failure DataIntegrity when the shards hold the other kind
  */
 export async function pretrain(job: PretrainJob, around: Surroundings): Promise<Outcome> {
-  const { architecture, pretrain: settings, shards, untilEpoch } = job;
+  const { architecture, start, pretrain: settings, shards, untilEpoch } = job;
   const network = networkOf(architecture);
   const optimizer = optimizerOf(settings.optimizer, network.parameters, { weightDecay: settings.weightDecay });
   return train<PretrainBatch>(
@@ -33,6 +36,7 @@ export async function pretrain(job: PretrainJob, around: Surroundings): Promise<
       optimizer,
       plan: planTraining({ ...settings, images: imagesIn(shards) }),
       step: pretrainStep(network, optimizer, { temperature: settings.temperature }),
+      weights: start === undefined ? undefined : () => loadStart(join(around.folder, 'in', start), architecture, network.parameters),
       views: VIEWS,
       batch: (rows, epoch) => ({ pixels: viewsOf(rows, epoch, job) }),
     },

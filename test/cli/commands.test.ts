@@ -54,7 +54,7 @@ const classes = (counts: Record<string, number>): Files =>
   );
 const lineCount = (text: string) => text.trim().split('\n').length;
 
-test.each(['run', 'demo', 'check', 'init', 'list', 'status', 'cancel', 'report', 'predict', 'doctor', 'up', 'down', 'worker'])(
+test.each(['run', 'demo', 'check', 'init', 'list', 'status', 'cancel', 'report', 'predict', 'export', 'doctor', 'up', 'down', 'worker'])(
   'fewlabels %s --help: says how it is used and ends with 0',
   async (name) => {
     const { status, out } = await fewlabels([name, '--help']);

@@ -1,4 +1,7 @@
 /** The whole pipeline on real servers with real worker processes, small. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from '@temporalio/worker';
@@ -138,6 +141,24 @@ describe('pipeline', () => {
     for (const name of ['augment', 'deleteViews']) expect(Object.keys(counts)).not.toContain(name);
     const { stages } = await handle.query<RunProgress>(PROGRESS_QUERY);
     expect(stages.find(({ stage }) => stage === 'views')).toMatchObject({ state: 'done', note: 'rendered while training' });
+  }, 300_000);
+
+  test('pretraining starts from the weights of another run, which the store keeps', async () => {
+    const { representation } = await workers.run('tiny-6', RECIPE);
+    const store = await openS3({ ...inject('services').s3, bucket: BUCKET });
+    const manifestOf = async (ref?: { key: string }) =>
+      Manifest.parse(JSON.parse(String(await store.get(`${STAGES.representation.prefix}/${ref?.key}/manifest.json`))));
+    const file = join(await mkdtemp(join(tmpdir(), 'fewlabels-test-')), 'start.safetensors');
+    await writeFile(file, (await store.get((await manifestOf(representation)).objects[0]?.key ?? '')) ?? '');
+    const recipe = { ...RECIPE, seed: 2, labels: { fractions: [1] }, pretrain: { ...RECIPE.pretrain, epochs: 1 } };
+    const drawn = await workers.run('tiny-7', recipe);
+    const started = await workers.run('tiny-8', { ...recipe, pretrain: { ...recipe.pretrain, start: file } });
+    expect(await activitiesOf('tiny-8')).toMatchObject({ adopt: 1, pretrain: 1 });
+    expect((await manifestOf(started.representation)).inputs).toHaveLength(2);
+    expect(started.representation?.digest).not.toBe(drawn.representation?.digest);
+    await rm(file);
+    const gone = workers.run('tiny-9', { ...recipe, pretrain: { ...recipe.pretrain, start: file } });
+    await expect(gone).rejects.toSatisfy((error: Error) => String(error.cause).includes('it must be a .safetensors file'));
   }, 300_000);
 
   test('a recipe with mistakes fails at once and names them all', async () => {

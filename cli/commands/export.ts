@@ -1,0 +1,38 @@
+/** `fewlabels export RUN` */
+import { rename, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { toPytorch } from '../../learning/interchange.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../learning/safetensors.ts';
+import { modelBytes } from '../model-file.ts';
+import type { Taken } from '../outcome.ts';
+import { BadInput } from '../problem.ts';
+import type { Context } from '../terminal.ts';
+
+export type ExportOptions = { what: Taken; names: 'pytorch' | 'fewlabels'; output?: string; out: string };
+
+/** Write a model for use elsewhere and print its path. */
+export async function exportModel({ terminal, ...context }: Context, model: string, options: ExportOptions): Promise<void> {
+  const { what, names } = options;
+  const bytes = await modelBytes({ terminal, ...context }, what, model, options.out);
+  const exported = names === 'pytorch' ? renamed(bytes, model) : bytes;
+  const file = resolve(options.output ?? `${what}-${names}.safetensors`);
+  const partial = `${file}.${process.pid}.partial`;
+  try {
+    await writeFile(partial, exported);
+    await rename(partial, file);
+  } catch (error) {
+    throw new BadInput(`Cannot write the ${what} as "${file}" must be a file that can be written: ${(error as Error).message}`);
+  }
+  terminal.print(file);
+}
+
+/** The same weights under PyTorch's names; what one must know to use them stays in the metadata. */
+function renamed(bytes: Buffer, model: string): Uint8Array {
+  try {
+    const { tensors, metadata } = decodeSafetensors(bytes);
+    const { kind: _kind, ...known } = metadata;
+    return encodeSafetensors(toPytorch(tensors), { format: 'pt', input: 'float32 RGB from 0 to 1, [B, 3, size, size]', ...known });
+  } catch (error) {
+    throw new BadInput(`Cannot export "${model}" as it must be a model of fewlabels: ${(error as Error).message}`);
+  }
+}
