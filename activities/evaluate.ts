@@ -20,7 +20,7 @@ export function evaluateActivities(settings: TrainerSettings) {
   return {
     async evaluate(input: EvaluateInput): Promise<EvaluateResult> {
       return attempt(async (current) => {
-        const { images, draw, labels, compute } = input;
+        const { images, draw, labels, compute, graded } = input;
         const identity = evaluationOf(images.test, draw, input);
         const found = await artifacts.find('evaluation', identity.key);
         if (found) return { key: found.key, digest: found.digest, scores: found.facts.scores as Score[] };
@@ -36,6 +36,7 @@ export function evaluateActivities(settings: TrainerSettings) {
           models: models.map(({ manifest }, i) => ({ name: MODELS[i] ?? '', architecture: manifest.facts.architecture as Architecture })),
           shards: shards.map((shard) => ({ images: shard.images })),
           seed: 0,
+          graded,
           ...compute,
         };
         const supply: InputFile[] = shards.map(({ object }, shard) => ({ name: inputFile(0, shard), content: object }));
@@ -47,8 +48,11 @@ export function evaluateActivities(settings: TrainerSettings) {
             supply,
             async onDone(folder, _facts, hardware) {
               const body = await readFile(join(folder, 'out', EVALUATION_FILE));
-              const { models: measured } = JSON.parse(body.toString()) as { models: Record<ModelKind, { accuracy: number }> };
-              const scores = MODELS.map((model): Score => ({ model, ...draw, accuracy: measured[model].accuracy, images: labels.images }));
+              const measured = JSON.parse(body.toString()) as { models: Record<ModelKind, Required<Pick<Score, 'accuracy' | 'measures'>>> };
+              const scores = MODELS.map((model): Score => {
+                const { accuracy, measures } = measured.models[model];
+                return { model, ...draw, accuracy, images: labels.images, measures };
+              });
               const examples = await readFile(join(folder, 'out', EXAMPLES_FILE));
               const objects = [
                 { name: EVALUATION_FILE, body, contentType: 'application/json' },

@@ -92,9 +92,10 @@ export function studentOf({
 export function evaluationOf(
   test: ShardSetRef,
   draw: LabelDraw,
-  models: { baseline: ClassifierRef; classifier: ClassifierRef; student: StudentRef },
+  models: { baseline: ClassifierRef; classifier: ClassifierRef; student: StudentRef; graded?: boolean },
 ): Identity {
-  return identity('evaluation', draw, [test.digest, models.baseline.digest, models.classifier.digest, models.student.digest]);
+  const slice = models.graded ? { ...draw, graded: true } : draw;
+  return identity('evaluation', slice, [test.digest, models.baseline.digest, models.classifier.digest, models.student.digest]);
 }
 
 export const reportOf = (run: string, recipe: Recipe, inputs: string[], representation: RepresentationRef, labels: LabelsRef[] = []) =>

@@ -44,6 +44,10 @@ const Labels = z.strictObject({
     .union([z.int().min(1).max(100), z.array(z.int().min(1).max(100)).min(1)])
     .default(1)
     .describe('label draws at each fraction, or one number for each fraction; a fraction of 1 has one draw only'),
+  graded: z
+    .boolean()
+    .default(false)
+    .describe('whether the classes are grades, such as of a disease, in the order of their names: the report then has the weighted kappa'),
 });
 
 const Depth = z.union([z.literal(18), z.literal(34), z.literal(50)]);
@@ -216,7 +220,7 @@ export type LearningRate = z.infer<typeof LearningRate>;
 export type LabelDraw = { fraction: number; draw: number };
 
 /** Every (fraction, draw) of a recipe, smallest fraction first. A fraction of 1 has no choice, hence one draw. */
-export function labelDraws({ fractions, draws }: Recipe['labels']): LabelDraw[] {
+export function labelDraws({ fractions, draws }: Pick<Recipe['labels'], 'fractions' | 'draws'>): LabelDraw[] {
   return fractions
     .map((fraction, i) => ({ fraction, count: fraction === 1 ? 1 : Array.isArray(draws) ? (draws[i] ?? 1) : draws }))
     .sort((a, b) => a.fraction - b.fraction)

@@ -3,8 +3,40 @@ import type { SetAside } from './artifacts.ts';
 
 export type ModelKind = 'baseline' | 'classifier' | 'student';
 
+/** Lower and upper end of a 95 % interval. */
+export type Interval = [low: number, high: number];
+
+/**
+ * What a model's answers on the test images are worth besides how many are right. Shares of 0 to 1 unless said. A measure that these
+ * classes do not have is missing.
+ */
+export type Measures = {
+  /** Of the accuracy: percentile bootstrap over the test images. */
+  interval: Interval;
+  /** Accuracy minus the baseline's, −1 to 1, paired by image; missing for the baseline. */
+  gain?: { accuracy: number; interval: Interval };
+  /** How often the truth is among the five likeliest; of more than five classes. */
+  top5?: number;
+  /** Mean over the classes of the share that is found. */
+  balancedAccuracy?: number;
+  /** Area under the ROC curve: of the second of two classes; else one against the rest, the mean over the classes. */
+  auc?: number;
+  /** Of `auc`, with two classes (DeLong et al. 1988); missing where every pair is in order, as the formula would call that certain. */
+  aucInterval?: Interval;
+  /** How far off `auc` may be at most, where there were too many scores to keep; missing where it is exact. */
+  aucWithin?: number;
+  /** Quadratic weighted kappa, −1 to 1; of classes that are grades (`labels.graded`). */
+  kappa?: number;
+  /** Mean probability of the classes it named; above the accuracy it is too sure. */
+  confidence: number;
+  /** Expected calibration error, 15 bins. */
+  calibrationError: number;
+  /** Mean −ln of the probability given to the truth, nats. */
+  loss: number;
+};
+
 /** Accuracy of one model on the test set; `images` is the number of labelled images it learnt from. */
-export type Score = { model: ModelKind; fraction: number; draw: number; accuracy: number; images: number };
+export type Score = { model: ModelKind; fraction: number; draw: number; accuracy: number; images: number; measures?: Measures };
 
 /** What the workflow returns, and what `fewlabels run --json` prints together with `seconds`, `report` file and `ui` link. */
 export type RunResult = {

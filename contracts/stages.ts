@@ -89,6 +89,7 @@ export type EvaluateInput = {
   classifier: ClassifierRef;
   student: StudentRef;
   compute: Recipe['compute'];
+  graded?: Recipe['labels']['graded'];
 };
 export type EvaluateResult = { key: string; digest: string; scores: Score[] };
 

@@ -62,7 +62,13 @@ export type DistillJob = Common & {
   shards: ShardFiles;
   untilEpoch: number;
 };
-export type EvaluateJob = Common & { kind: 'evaluate'; models: { name: string; architecture: Architecture }[]; shards: ShardFiles };
+export type EvaluateJob = Common & {
+  kind: 'evaluate';
+  models: { name: string; architecture: Architecture }[];
+  shards: ShardFiles;
+  /** The classes are grades in order. */
+  graded?: boolean;
+};
 export type TrainerJob = PretrainJob | FinetuneJob | DistillJob | EvaluateJob;
 
 /** Trainer to supervisor. */

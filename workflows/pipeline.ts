@@ -90,6 +90,7 @@ async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation
     draw,
     labels,
     compute,
+    graded: recipe.labels.graded,
     ...models,
   });
   return { draw, ...models, evaluation };

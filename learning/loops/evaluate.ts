@@ -41,7 +41,9 @@ export async function evaluate(job: EvaluateJob, around: Surroundings): Promise<
       const weights = await loadModel(join(folder, 'in', `model-${i}.safetensors`), architecture, network.parameters);
       models.push({ name, classes: architecture.classes, weights, predict: predictor(network, execution) });
     }
-    const tally = new Tally(models.length, Math.max(0, ...models.map(({ classes }) => classes)));
+    const classes = Math.max(0, ...models.map(({ classes }) => classes));
+    const names = models.map(({ name }) => name);
+    const tally = new Tally(names, classes, imagesIn(job.shards));
     const tell = teller(tally, imagesIn(job.shards), around);
     let size = 0;
     for (let index = 0; index < job.shards.length && !stop.aborted; index++) {
@@ -51,12 +53,10 @@ export async function evaluate(job: EvaluateJob, around: Surroundings): Promise<
       for (const passed of judge(models, shard, tally)) tell(passed);
     }
     if (stop.aborted) return { finished: false, facts: {} };
-    const scores = Object.fromEntries(models.map(({ name }, i) => [name, tally.score(i)]));
+    const scores = tally.scores(job.seed, job);
     await writeResults(join(folder, 'out'), tally, models, scores, size);
-    return {
-      finished: true,
-      facts: { images: tally.images, accuracy: Object.fromEntries(models.map(({ name }, i) => [name, tally.score(i).accuracy])) },
-    };
+    const accuracy = Object.fromEntries(names.map((name) => [name, scores[name]!.accuracy]));
+    return { finished: true, facts: { images: tally.images, accuracy } };
   } finally {
     for (const { weights } of models) disposeReplaced(weights);
   }
@@ -91,9 +91,11 @@ function* judge(models: Model[], { images, labels, ids, size }: Shard, tally: Ta
     for (let i = 0; i < count; i++) {
       const label = labels[from + i]!;
       if (label < 0) continue;
-      const rows = answers.map((rows) => rows[i]!);
-      const image = { id: ids[from + i]!, label, pixels: pixels.slice(i * bytes, (i + 1) * bytes), answers: rows.map(likeliest) };
-      tally.count(image, rows.at(-1)?.[label] ?? 0);
+      const image = { id: ids[from + i]!, label, pixels: pixels.subarray(i * bytes, (i + 1) * bytes) };
+      tally.count(
+        image,
+        answers.map((rows) => rows[i]!),
+      );
     }
     yield count;
   }
@@ -105,25 +107,18 @@ function ask({ predict, weights, classes }: Model, pixels: Uint8Array, shape: nu
   return Array.from({ length: shape[0]! }, (_, i) => flat.subarray(i * classes, (i + 1) * classes));
 }
 
-function likeliest(probabilities: Float32Array): { class: number; probability: number } {
-  let best = 0;
-  for (let i = 1; i < probabilities.length; i++) if (probabilities[i]! > probabilities[best]!) best = i;
-  return { class: best, probability: probabilities[best] ?? 0 };
-}
-
 function teller(tally: Tally, images: number, around: Surroundings): (passed: number) => void {
   const begun = around.now();
   let done = 0;
   return (passed) => {
     done += passed;
     const imagesPerSecond = (done * 1000) / Math.max(1, around.now() - begun);
-    const loss = tally.loss / Math.max(1, tally.images);
     around.onProgress({
       step: done,
       steps: images,
       epoch: 0,
       epochs: 1,
-      loss,
+      loss: tally.loss,
       images: done,
       imagesPerSecond,
       secondsLeft: (images - done) / imagesPerSecond,

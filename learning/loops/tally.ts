@@ -1,47 +1,71 @@
-/** What an evaluation counts as the test images pass by: right and wrong answers, and a few examples of both. */
+/** What an evaluation counts as the test images pass by: right and wrong answers of each model, and a few examples of both. */
+import type { Measures } from '../../contracts/scores.ts';
+import { type Agreement, Bootstrap } from '../measures/bootstrap.ts';
+import { type OwnScore, Scorecard } from '../measures/scorecard.ts';
 
-/** One image and what a model says of it: probabilities [C]. */
-export type Answered = { id: string; label: number; pixels: Uint8Array; answers: { class: number; probability: number }[] };
+export type TestImage = { id: string; label: number; pixels: Uint8Array };
 
-export type ModelScore = {
-  accuracy: number;
-  correct: number;
-  images: number;
-  perClass: { class: number; correct: number; images: number }[];
-  /** `confusion[t][p]`: images of class t that the model called p. */
-  confusion: number[][];
-};
+/** One image and what the models say of it. */
+export type Answered = TestImage & { answers: { class: number; probability: number }[] };
+
+/** With what shows beside other models only. */
+export type ModelScore = OwnScore & { measures: Measures };
 
 const EXAMPLES = 24;
+/** Others are compared with the model of this name. */
+const BASELINE = 'baseline';
 
 export class Tally {
-  /** One matrix for each model, [classes][classes]. */
-  readonly #confusion: number[][][];
+  readonly #models: string[];
+  readonly #cards: Scorecard[];
+  readonly #agreement: Agreement = new Map();
   readonly #right: Answered[] = [];
   readonly #wrong: Answered[] = [];
-  images = 0;
-  /** Sum of −ln of the probability that the last model gave the true class. */
-  loss = 0;
 
-  constructor(models: number, classes: number) {
-    const zeros = () => Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
-    this.#confusion = Array.from({ length: models }, zeros);
+  /** @param images  that will be counted, at most */
+  constructor(models: string[], classes: number, images: number) {
+    this.#models = models;
+    this.#cards = models.map(() => new Scorecard(classes, images));
   }
 
-  /** Right or wrong as an example goes by the last model, the student. */
-  count(image: Answered, probabilityOfTruth: number): void {
-    this.images++;
-    this.loss -= Math.log(Math.max(probabilityOfTruth, 1e-12));
-    for (const [model, answer] of image.answers.entries()) this.#confusion[model]![image.label]![answer.class]! += 1;
-    const pile = image.answers.at(-1)?.class === image.label ? this.#right : this.#wrong;
-    if (pile.length < EXAMPLES) pile.push(image);
+  get images(): number {
+    return this.#cards.at(-1)?.images ?? 0;
   }
 
-  score(model: number): ModelScore {
-    const confusion = this.#confusion[model] ?? [];
-    const perClass = confusion.map((row, i) => ({ class: i, correct: row[i] ?? 0, images: row.reduce((a, b) => a + b, 0) }));
-    const correct = perClass.reduce((sum, row) => sum + row.correct, 0);
-    return { accuracy: this.images ? correct / this.images : 0, correct, images: this.images, perClass, confusion };
+  /** Mean −ln of the probability that the last model gave the true class. */
+  get loss(): number {
+    return this.#cards.at(-1)?.loss ?? 0;
+  }
+
+  /**
+   * Right or wrong as an example goes by the last model, the student.
+   * @param probabilities  of each model, [C]
+   */
+  count(image: TestImage, probabilities: ArrayLike<number>[]): void {
+    const called = this.#cards.map((card, model) => card.count(image.label, probabilities[model]!));
+    const right = called.reduce((bits, answer, model) => bits | (Number(answer === image.label) << model), 0);
+    this.#agreement.set(right, (this.#agreement.get(right) ?? 0) + 1);
+    const pile = called.at(-1) === image.label ? this.#right : this.#wrong;
+    if (pile.length === EXAMPLES) return;
+    const answers = called.map((answer, model) => ({ class: answer, probability: probabilities[model]![answer]! }));
+    pile.push({ ...image, pixels: image.pixels.slice(), answers });
+  }
+
+  /** Of every model, by name. @param seed  of the resampling behind the intervals */
+  scores(seed: number, { graded = false } = {}): Record<string, ModelScore> {
+    const bootstrap = new Bootstrap(this.#agreement, this.#cards.length, seed);
+    const scores = this.#cards.map((card) => card.score({ graded }));
+    const baseline = this.#models.indexOf(BASELINE);
+    const gain = (model: number) => ({
+      accuracy: scores[model]!.accuracy - scores[baseline]!.accuracy,
+      interval: bootstrap.difference(model, baseline),
+    });
+    return Object.fromEntries(
+      scores.map((score, model) => {
+        const compared = baseline >= 0 && model !== baseline ? { gain: gain(model) } : {};
+        return [this.#models[model], { ...score, measures: { interval: bootstrap.accuracy(model), ...compared, ...score.measures } }];
+      }),
+    );
   }
 
   /** Up to 24 images, half of them wrong where there are so many; the wrong ones first. */

@@ -1,6 +1,6 @@
 /** What the key of an artifact depends on. */
 import { expect, test } from 'vitest';
-import { classifierOf, representationOf, studentOf, viewsOf } from '../../activities/identity.ts';
+import { classifierOf, evaluationOf, representationOf, studentOf, viewsOf } from '../../activities/identity.ts';
 import type { ImagesRef, LabelsRef } from '../../contracts/artifacts.ts';
 import { Recipe, type RecipeInput } from '../../contracts/recipe.ts';
 
@@ -53,6 +53,14 @@ test('studentOf: without a size of its own the student is as large as its teache
   expect(architecture.encoder).toEqual({ depth: 34, width: 0.25, stem: 'small' });
   expect(pretrained).toBe(true);
   expect(studentOf({ ...recipeOf({ distill: { student: { width: 0.25 } } }), ...chain }).pretrained).toBe(false);
+});
+
+test('evaluationOf: grades count, and classes that are none leave the key as it was', () => {
+  const classifier = { kind: 'classifier' as const, key: 'c', digest: 'c' };
+  const models = { baseline: classifier, classifier, student: { kind: 'student' as const, key: 's', digest: 's' } };
+  const key = (graded?: boolean) => evaluationOf(images.test, { fraction: 1, draw: 0 }, { ...models, graded }).key;
+  expect(key(false)).toBe(key());
+  expect(key(true)).not.toBe(key());
 });
 
 test('viewsOf: every segment and shard has views of its own', () => {

@@ -92,7 +92,11 @@ describe('pipeline', () => {
     expect(result.scores.map(({ model, fraction }) => `${model} ${fraction}`)).toEqual(
       [0.2, 1].flatMap((fraction) => ['baseline', 'classifier', 'student'].map((model) => `${model} ${fraction}`)),
     );
-    for (const { accuracy } of result.scores) expect(accuracy).toSatisfy((value: number) => value >= 0 && value <= 1);
+    for (const { accuracy, measures } of result.scores) {
+      expect(accuracy).toSatisfy((value: number) => value >= 0 && value <= 1);
+      const [low, high] = measures?.interval ?? [];
+      expect([low, high]).toEqual([expect.toSatisfy((end) => end <= accuracy), expect.toSatisfy((end) => end >= accuracy)]);
+    }
     expect(result.setAside).toEqual({ count: 0, examples: [] });
     expect(await activitiesOf('tiny-1')).toMatchObject({ survey: 1, pretrain: 2, finetune: 4, writeReport: 1, deleteViews: 2 });
     const attributes = (await workers.client.workflow.getHandle('tiny-1').describe()).searchAttributes;
@@ -118,8 +122,9 @@ describe('pipeline', () => {
     await expect(Worker.runReplayHistory({ workflowsPath }, { events: forged })).rejects.toThrow();
   }, 120_000);
 
-  test('changed fractions re-use shards and representation', async () => {
-    await workers.run('tiny-3', { ...RECIPE, labels: { fractions: [0.5] } });
+  test('changed fractions re-use shards and representation; graded classes have a kappa', async () => {
+    const { scores } = await workers.run('tiny-3', { ...RECIPE, labels: { fractions: [0.5], graded: true } });
+    for (const { measures } of scores) expect(measures?.kappa).toEqual(expect.any(Number));
     const counts = await activitiesOf('tiny-3');
     expect(Object.keys(counts)).not.toContain('pretrain');
     expect(counts.finetune).toBe(2);

@@ -95,7 +95,7 @@ test('the whole path: pretraining pulls views together, fine-tuning learns all l
     { name: 'classifier', architecture: classifier },
     { name: 'student', architecture: student },
   ];
-  const evaluation: EvaluateJob = { kind: 'evaluate', models, shards: test, ...common };
+  const evaluation: EvaluateJob = { kind: 'evaluate', models, shards: test, graded: true, ...common };
   expect(await evaluate(evaluation, surroundings(judged))).toMatchObject({ finished: true, facts: { images: 50 } });
 
   const { models: scores, examples } = JSON.parse(await readFile(join(judged, 'out', 'evaluation.json'), 'utf8'));
@@ -106,6 +106,12 @@ test('the whole path: pretraining pulls views together, fine-tuning learns all l
     expect(accuracy).toBe(correct / 50);
     expect(confusion.flat().reduce((sum: number, value: number) => sum + value, 0)).toBe(50);
     expect(perClass.map((row: { images: number }) => row.images)).toEqual([13, 13, 12, 12]); // image i is of class i modulo 4
+    const { interval, balancedAccuracy, auc, kappa } = scores[name].measures;
+    expect(interval[0]).toBeLessThanOrEqual(accuracy);
+    expect(interval[1]).toBeGreaterThanOrEqual(accuracy);
+    expect(balancedAccuracy).toBeGreaterThan(0.9);
+    expect(auc).toBeGreaterThan(0.95);
+    expect(kappa).toBeGreaterThan(0.8);
   }
   expect(examples).toHaveLength(24);
   const { tensors } = await readSafetensors(join(judged, 'out', 'examples.safetensors'));
