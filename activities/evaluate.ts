@@ -8,6 +8,7 @@ import { inputFile } from '../learning/feed.ts';
 import { attempt } from './attempt.ts';
 import { modelFile } from './chain.ts';
 import { evaluationOf } from './identity.ts';
+import { packLabelled } from './labels.ts';
 import { openSet } from './shardset.ts';
 import { type InputFile, superviseTrainer, type TrainerSettings } from './trainer.ts';
 
@@ -31,12 +32,16 @@ export function evaluateActivities(settings: TrainerSettings) {
             modelFile(`model-${i}.safetensors`, name === 'student' ? 'student' : 'classifier', input[name].key, settings),
           ),
         );
+        const heldOut = labels.heldOut
+          ? await packLabelled(artifacts, labels, (await openSet(artifacts, images.pool)).shards, 'heldOut')
+          : [];
         const job = {
           kind: 'evaluate' as const,
           models: models.map(({ manifest }, i) => ({ name: MODELS[i] ?? '', architecture: manifest.facts.architecture as Architecture })),
           shards: shards.map((shard) => ({ images: shard.images })),
           seed: 0,
           graded,
+          ...(heldOut.length > 0 ? { calibration: { model: 'student', shards: heldOut.map((pack) => ({ images: pack.images })) } } : {}),
           ...compute,
         };
         const supply: InputFile[] = shards.map(({ object }, shard) => ({ name: inputFile(0, shard), content: object }));
@@ -44,7 +49,10 @@ export function evaluateActivities(settings: TrainerSettings) {
           {
             stage: 'evaluation',
             job,
-            files: models.map(({ file }) => file),
+            files: [
+              ...models.map(({ file }) => file),
+              ...heldOut.map(({ bytes }, i) => ({ name: `calibration-${i}.safetensors`, content: bytes })),
+            ],
             supply,
             async onDone(folder, _facts, hardware) {
               const body = await readFile(join(folder, 'out', EVALUATION_FILE));

@@ -5,10 +5,10 @@
  */
 
 import { classifierArchitecture, representationArchitecture, studentArchitecture } from '../contracts/architecture.ts';
-import type { ClassifierRef, ImagesRef, LabelsRef, RepresentationRef, ShardSetRef, StageName, StudentRef } from '../contracts/artifacts.ts';
+import type { ImagesRef, LabelsRef, RepresentationRef, ShardSetRef, StageName } from '../contracts/artifacts.ts';
 import { STAGES } from '../contracts/artifacts.ts';
 import { isTeachersSize, type LabelDraw, type Recipe } from '../contracts/recipe.ts';
-import type { DistillInput, FinetuneInput, PretrainRecipe, Segment } from '../contracts/stages.ts';
+import type { DistillInput, EvaluateInput, FinetuneInput, PretrainRecipe, Segment } from '../contracts/stages.ts';
 import type { Architecture, ViewSettings } from '../contracts/trainer.ts';
 import { artifactKey } from '../store/digest.ts';
 
@@ -53,8 +53,8 @@ export function representationOf({
   };
 }
 
-export const labelsOf = (pool: ShardSetRef, classes: number, draw: LabelDraw, seed: number) =>
-  identity('labels', { ...draw, classes, seed }, [pool.digest]);
+export const labelsOf = (pool: ShardSetRef, classes: number, draw: LabelDraw, seed: number, calibration = 0) =>
+  identity('labels', { ...draw, classes, seed, ...(calibration > 0 ? { calibration } : {}) }, [pool.digest]);
 
 export function classifierOf({
   images,
@@ -92,10 +92,11 @@ export function studentOf({
 export function evaluationOf(
   test: ShardSetRef,
   draw: LabelDraw,
-  models: { baseline: ClassifierRef; classifier: ClassifierRef; student: StudentRef; graded?: boolean },
+  { baseline, classifier, student, labels, graded }: Omit<EvaluateInput, 'images' | 'draw' | 'compute'>,
 ): Identity {
-  const slice = models.graded ? { ...draw, graded: true } : draw;
-  return identity('evaluation', slice, [test.digest, models.baseline.digest, models.classifier.digest, models.student.digest]);
+  const slice = graded ? { ...draw, graded } : draw;
+  const calibration = labels.heldOut ? [labels.digest] : [];
+  return identity('evaluation', slice, [test.digest, baseline.digest, classifier.digest, student.digest, ...calibration]);
 }
 
 export const reportOf = (run: string, recipe: Recipe, inputs: string[], representation: RepresentationRef, labels: LabelsRef[] = []) =>

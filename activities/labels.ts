@@ -2,6 +2,7 @@
 import type { LabelsRef } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import type { DrawLabelsInput, DrawLabelsResult } from '../contracts/stages.ts';
+import { holdOut } from '../learning/images/hold-out.ts';
 import { drawLabels } from '../learning/images/labels.ts';
 import { encodeShard, readShard } from '../learning/images/shards.ts';
 import { decodeSafetensors, encodeSafetensors } from '../learning/safetensors.ts';
@@ -16,34 +17,46 @@ const PACK_IMAGES = 1024;
 
 export function labelActivities(artifacts: Artifacts) {
   return {
-    async drawLabels({ images, draw, seed }: DrawLabelsInput): Promise<DrawLabelsResult> {
+    async drawLabels({ images, draw, seed, calibration = 0 }: DrawLabelsInput): Promise<DrawLabelsResult> {
       return attempt(async ({ number, run }) => {
-        const identity = labelsOf(images.pool, images.classes.length, draw, seed);
+        const identity = labelsOf(images.pool, images.classes.length, draw, seed, calibration);
         const found = await artifacts.find('labels', identity.key);
-        if (found) return { kind: 'labels', key: found.key, digest: found.digest, images: Number(found.facts.images) };
+        if (found) return { kind: 'labels', key: found.key, digest: found.digest, ...counts(found.facts) };
         const { manifest } = await openSet(artifacts, images.pool);
-        const positions = drawLabels(await readLabels(artifacts, manifest), images.classes.length, draw.fraction, draw.draw, seed);
-        const body = encodeSafetensors({ positions: { dtype: 'int32', shape: [positions.length], data: positions } });
-        const facts = { images: positions.length, ...draw };
+        const labels = await readLabels(artifacts, manifest);
+        const drawn = drawLabels(labels, images.classes.length, draw.fraction, draw.draw, seed);
+        const { training, heldOut } = holdOut(labels, drawn, calibration, draw.draw, seed);
+        const int32 = (data: Int32Array) => ({ dtype: 'int32' as const, shape: [data.length], data });
+        const body = encodeSafetensors({ positions: int32(training), ...(heldOut.length > 0 ? { heldOut: int32(heldOut) } : {}) });
+        const facts = { ...counts({ images: training.length, heldOut: heldOut.length }), ...draw };
         const made = await artifacts.commit({
           ...identity,
           objects: [{ name: POSITIONS_FILE, body }],
           facts,
           made: { attempt: number, run },
         });
-        return { kind: 'labels', key: made.key, digest: made.digest, images: positions.length };
+        return { kind: 'labels', key: made.key, digest: made.digest, ...counts(facts) };
       });
     },
   };
 }
 
-/** The drawn images as shard files of their own, at most PACK_IMAGES each, in canonical order. */
+/** How many images to learn from, and how many are held out where there are any. */
+function counts({ images, heldOut }: Record<string, unknown>): Pick<LabelsRef, 'images' | 'heldOut'> {
+  return { images: Number(images), ...(heldOut ? { heldOut: Number(heldOut) } : {}) };
+}
+
+/**
+ * The drawn images as shard files of their own, at most PACK_IMAGES each, in canonical order.
+ * @param which  those to learn from, or those held out
+ */
 export async function packLabelled(
   artifacts: Artifacts,
   labels: LabelsRef,
   shards: ShardEntry[],
+  which: 'positions' | 'heldOut' = 'positions',
 ): Promise<{ images: number; bytes: Uint8Array }[]> {
-  const positions = await readPositions(artifacts, labels);
+  const positions = await readPositions(artifacts, labels, which);
   const packs: { images: number; bytes: Uint8Array }[] = [];
   let pending: { pixels: Uint8Array; label: number; id: string }[] = [];
   let size = 0;
@@ -76,10 +89,10 @@ export async function packLabelled(
   return packs;
 }
 
-async function readPositions(artifacts: Artifacts, labels: LabelsRef): Promise<Int32Array> {
+async function readPositions(artifacts: Artifacts, labels: LabelsRef, which: 'positions' | 'heldOut' = 'positions'): Promise<Int32Array> {
   const manifest = await artifacts.find('labels', labels.key);
   if (!manifest) throw new Failure('DataIntegrity', `Cannot read the drawn labels as their manifest is gone: ${labels.key}`);
-  const positions = decodeSafetensors(await artifacts.read(objectNamed(manifest, POSITIONS_FILE))).tensors.positions?.data;
+  const positions = decodeSafetensors(await artifacts.read(objectNamed(manifest, POSITIONS_FILE))).tensors[which]?.data;
   if (!(positions instanceof Int32Array))
     throw new Failure('DataIntegrity', `Cannot read the drawn labels as "${POSITIONS_FILE}" holds none: ${labels.key}`);
   return positions;

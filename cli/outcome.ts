@@ -52,7 +52,7 @@ export async function keepReport(session: Session, { report }: RunResult, folder
 export type Taken = 'student' | 'representation';
 
 /**
- * A model with what one must know to use it (architecture, class names) in its metadata, as bytes of a safetensors file.
+ * A model with what one must know to use it (architecture, class names, temperature) in its metadata, as bytes of a safetensors file.
  * @throws BadInput when the run is from before runs named their representation
  */
 export async function fetchModel(artifacts: Artifacts, what: Taken, result: RunResult): Promise<Buffer> {
@@ -61,12 +61,21 @@ export async function fetchModel(artifacts: Artifacts, what: Taken, result: RunR
   const manifest = await found(artifacts, what, ref.key);
   const { tensors, metadata } = decodeSafetensors(await readObject(artifacts, manifest, MODEL_OBJECT));
   const { classes } = what === 'student' ? (await found(artifacts, 'report', report.key)).facts : {};
+  const temperature = what === 'student' ? temperatureOf(result) : undefined;
   const added = {
     run,
     architecture: JSON.stringify(manifest.facts.architecture),
     ...(classes ? { classes: JSON.stringify(classes) } : {}),
+    ...(temperature ? { temperature: String(temperature) } : {}),
   };
   return Buffer.from(encodeSafetensors(tensors, { ...metadata, ...added }));
+}
+
+/** Of the student to take away: largest fraction, first draw. */
+function temperatureOf({ scores }: RunResult): number | undefined {
+  const largest = fractionsOf(scores).at(-1);
+  const score = scores.find(({ model, fraction, draw }) => model === 'student' && fraction === largest && draw === 0);
+  return score?.measures?.temperature?.value;
 }
 
 async function found(artifacts: Artifacts, stage: StageName, key: string): Promise<Manifest> {

@@ -45,6 +45,8 @@ export function openStudent(bytes: Buffer, name: string): Student {
     ]),
   );
   const { size, classes } = architecture;
+  const temperature = Number(metadata.temperature ?? 1);
+  if (!(temperature > 0)) throw new Error(`Cannot use "${name}" as its temperature must be above 0: ${metadata.temperature}`);
   return { classes: classNames(metadata.classes, classes), size, predict };
 
   async function predict(pixels: Uint8Array[]): Promise<number[][]> {
@@ -56,7 +58,7 @@ export function openStudent(bytes: Buffer, name: string): Student {
       );
     const probabilities = tf.tidy(() => {
       const { output } = network.apply(values, tf.tensor(floats, [pixels.length, size, size, 3]), { training: false });
-      return tf.softmax(output);
+      return tf.softmax(tf.div(output, temperature));
     });
     const flat = await probabilities.data();
     probabilities.dispose();

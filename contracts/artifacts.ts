@@ -62,7 +62,8 @@ export type RepresentationRef = Ref<'representation'>;
 export type ClassifierRef = Ref<'classifier'>;
 export type StudentRef = Ref<'student'>;
 export type ReportRef = Ref<'report'>;
-export type LabelsRef = Ref<'labels'> & { images: number };
+/** `images` to learn from; `heldOut`: others with a label, for calibration. */
+export type LabelsRef = Ref<'labels'> & { images: number; heldOut?: number };
 
 /** The images of a run: the pool to learn from (labelled and unlabelled) and the test set, never mixed. */
 export type ImagesRef = { pool: ShardSetRef; test: ShardSetRef; classes: string[]; size: number; setAside: SetAside };

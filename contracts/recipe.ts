@@ -48,6 +48,14 @@ const Labels = z.strictObject({
     .boolean()
     .default(false)
     .describe('whether the classes are grades, such as of a disease, in the order of their names: the report then has the weighted kappa'),
+  calibration: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0)
+    .describe(
+      'share of the drawn labels kept from training, to make the student’s probabilities honest; none where they would be fewer than 50',
+    ),
 });
 
 const Depth = z.union([z.literal(18), z.literal(34), z.literal(50)]);

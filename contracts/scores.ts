@@ -33,6 +33,11 @@ export type Measures = {
   calibrationError: number;
   /** Mean −ln of the probability given to the truth, nats. */
   loss: number;
+  /**
+   * Of the student, where labels were kept for it: its probabilities are softmax(logits / value), fitted on `images` images.
+   * `before`: the calibration error without it.
+   */
+  temperature?: { value: number; images: number; before: number };
 };
 
 /** Accuracy of one model on the test set; `images` is the number of labelled images it learnt from. */

@@ -51,7 +51,7 @@ export type DeleteViewsInput = { pool: ShardSetRef; size: number; views: Recipe[
 export type PretrainInput = PretrainRecipe & { images: ImagesRef; segment: Segment; where?: 'workers' | 'device' };
 export type PretrainResult = ChainState<RepresentationRef>;
 
-export type DrawLabelsInput = { images: ImagesRef; draw: LabelDraw; seed: number };
+export type DrawLabelsInput = { images: ImagesRef; draw: LabelDraw; seed: number; calibration?: Recipe['labels']['calibration'] };
 export type DrawLabelsResult = LabelsRef;
 
 /** Without `representation` this is the baseline: the same network and labels, trained from nothing. */

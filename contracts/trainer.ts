@@ -68,6 +68,8 @@ export type EvaluateJob = Common & {
   shards: ShardFiles;
   /** The classes are grades in order. */
   graded?: boolean;
+  /** The model to fit a temperature for, and the labelled images, `in/calibration-<i>.safetensors`, that no training saw the labels of. */
+  calibration?: { model: string; shards: ShardFiles };
 };
 export type TrainerJob = PretrainJob | FinetuneJob | DistillJob | EvaluateJob;
 

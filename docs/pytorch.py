@@ -3,6 +3,7 @@
     model, facts = load("student-pytorch.safetensors")
     logits = model(images)        # float32 RGB from 0 to 1, [B, 3, size, size]: no mean is taken off, nothing is divided
     facts["classes"][logits[0].argmax()]
+    torch.softmax(logits / float(facts.get("temperature", 1)), 1)
 
 A student gives logits, a representation its features. Needs torch and safetensors; copy it into your project.
 """

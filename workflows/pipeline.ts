@@ -56,7 +56,7 @@ export async function pipeline(input: unknown): Promise<RunResult> {
 async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation: RepresentationRef, draw: LabelDraw, tracker: Tracker) {
   const { encoder, finetune, distill, seed, compute } = recipe;
   const which = `${percent(draw.fraction)} of the labels, draw ${draw.draw + 1}`;
-  const labels = await call(light.drawLabels, `draw ${which}`, { images, draw, seed });
+  const labels = await call(light.drawLabels, `draw ${which}`, { images, draw, seed, calibration: recipe.labels.calibration });
   const input = {
     images,
     labels,

@@ -1,6 +1,6 @@
 /** What the key of an artifact depends on. */
 import { expect, test } from 'vitest';
-import { classifierOf, evaluationOf, representationOf, studentOf, viewsOf } from '../../activities/identity.ts';
+import { classifierOf, evaluationOf, labelsOf, representationOf, studentOf, viewsOf } from '../../activities/identity.ts';
 import type { ImagesRef, LabelsRef } from '../../contracts/artifacts.ts';
 import { Recipe, type RecipeInput } from '../../contracts/recipe.ts';
 
@@ -58,9 +58,18 @@ test('studentOf: without a size of its own the student is as large as its teache
 test('evaluationOf: grades count, and classes that are none leave the key as it was', () => {
   const classifier = { kind: 'classifier' as const, key: 'c', digest: 'c' };
   const models = { baseline: classifier, classifier, student: { kind: 'student' as const, key: 's', digest: 's' } };
-  const key = (graded?: boolean) => evaluationOf(images.test, { fraction: 1, draw: 0 }, { ...models, graded }).key;
+  const key = (graded?: boolean, heldOut?: number, digest = 'labels') =>
+    evaluationOf(images.test, { fraction: 1, draw: 0 }, { ...models, labels: { ...labels, heldOut, digest }, graded }).key;
   expect(key(false)).toBe(key());
   expect(key(true)).not.toBe(key());
+  expect(key(false, undefined, 'others')).toBe(key()); // labels count through the models alone …
+  expect(key(false, 50, 'others')).not.toBe(key(false, 50)); // … unless some of them fit a temperature
+});
+
+test('labelsOf: labels kept for calibration count, none leave the key as it was', () => {
+  const key = (calibration?: number) => labelsOf(images.pool, 2, { fraction: 1, draw: 0 }, 1, calibration).key;
+  expect(key(0)).toBe(key());
+  expect(new Set([key(), key(0.1), key(0.2)]).size).toBe(3);
 });
 
 test('viewsOf: every segment and shard has views of its own', () => {

@@ -16,6 +16,7 @@ const SHARDS = [
   [4, 5, 6],
 ];
 const DRAWN = Int32Array.of(1, 4, 6);
+const HELD_OUT = Int32Array.of(0, 5);
 
 let artifacts: Artifacts;
 let shards: ShardEntry[];
@@ -33,7 +34,8 @@ beforeEach(async () => {
     const { objects, digest } = await artifacts.commit({ ...identity, objects: [{ name: 'shard', body }], facts: {}, made: {} });
     for (const object of objects) shards.push({ digest, images: images.length, object });
   }
-  const body = encodeSafetensors({ positions: { dtype: 'int32', shape: [DRAWN.length], data: DRAWN } });
+  const int32 = (data: Int32Array) => ({ dtype: 'int32' as const, shape: [data.length], data });
+  const body = encodeSafetensors({ positions: int32(DRAWN), heldOut: int32(HELD_OUT) });
   const identity = { stage: 'labels' as const, key: 'draw', slice: {}, inputs: [] };
   const { digest } = await artifacts.commit({ ...identity, objects: [{ name: 'positions.safetensors', body }], facts: {}, made: {} });
   labels = { kind: 'labels', key: 'draw', digest, images: DRAWN.length };
@@ -50,8 +52,15 @@ describe('packLabelled', () => {
   });
 });
 
+describe('packLabelled, held out', () => {
+  test('takes those kept from training instead', async () => {
+    const [pack] = await packLabelled(artifacts, labels, shards, 'heldOut');
+    expect(readShard(pack?.bytes ?? new Uint8Array()).ids).toEqual(['image-0', 'image-5']);
+  });
+});
+
 describe('hideLabels', () => {
-  test('leaves the labels of the draw and no other, and every pixel', async () => {
+  test('leaves the labels of the draw and no other, not those held out, and every pixel', async () => {
     const first = readShard(await hideLabels(artifacts, labels, shards, 0));
     const second = readShard(await hideLabels(artifacts, labels, shards, 1));
     expect([...first.labels, ...second.labels]).toEqual([-1, 1, -1, -1, 0, -1, 0]);

@@ -3,11 +3,15 @@ import { ActivityFailure, ApplicationFailure, CancelledFailure, RetryState } fro
 import { expect, test } from 'vitest';
 import { forwardCost, workOf } from '../../cli/estimate.ts';
 import { failureOf } from '../../cli/failure-text.ts';
-import { scoreTable } from '../../cli/outcome.ts';
+import { fetchModel, scoreTable } from '../../cli/outcome.ts';
 import { exitStatus, explain } from '../../cli/problem.ts';
 import { printable } from '../../cli/terminal.ts';
 import { Failure } from '../../contracts/failures.ts';
 import { Recipe } from '../../contracts/recipe.ts';
+import type { Measures, Score } from '../../contracts/scores.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../learning/safetensors.ts';
+import { openArtifacts } from '../../store/artifacts.ts';
+import { openMemory } from '../../store/memory.ts';
 import { sampleInput } from '../report/sample.ts';
 
 test('scoreTable: models by fraction, mean ± standard deviation, in columns', () => {
@@ -17,6 +21,32 @@ test('scoreTable: models by fraction, mean ± standard deviation, in columns', (
     '  25 %     750      2  73.0 ± 1.4 %  81.0 ± 1.4 %  80.5 ± 0.7 %',
     ' 100 %    3000      1        86.8 %        88.3 %        88.0 %',
   ]);
+});
+
+test('fetchModel: architecture, class names and temperature go with the weights', async () => {
+  const artifacts = openArtifacts(openMemory(), {});
+  const body = encodeSafetensors({ weight: { dtype: 'float32', shape: [1], data: Float32Array.of(7) } }, { kind: 'model' });
+  const none = { slice: {}, inputs: [], made: {} };
+  const objects = [{ name: 'model.safetensors', body }];
+  const student = await artifacts.commit({ ...none, stage: 'student', key: 's', objects, facts: { architecture: { size: 8 } } });
+  const report = await artifacts.commit({ ...none, stage: 'report', key: 'r', objects: [], facts: { classes: ['a', 'b'] } });
+  const score = (fraction: number, draw: number, value: number): Score => {
+    const measures: Measures = {
+      interval: [0, 1],
+      confidence: 1,
+      calibrationError: 0,
+      loss: 0,
+      temperature: { value, images: 50, before: 0 },
+    };
+    return { model: 'student', fraction, draw, accuracy: 1, images: 1, measures };
+  };
+  const metadataOf = async (scores: Score[]) => {
+    const result = { run: 'cells-1', scores, setAside: { count: 0, examples: [] }, student, report };
+    return decodeSafetensors(await fetchModel(artifacts, 'student', result)).metadata;
+  };
+  const known = { kind: 'model', run: 'cells-1', architecture: '{"size":8}', classes: '["a","b"]' };
+  expect(await metadataOf([score(0.1, 0, 3), score(1, 1, 2), score(1, 0, 1.5)])).toEqual({ ...known, temperature: '1.5' });
+  expect(await metadataOf([])).toEqual(known);
 });
 
 test('failureOf: the innermost failure, with its kind', () => {

@@ -23,18 +23,20 @@ const CLASSES = ['dark, "very"', 'bright'];
 let folder: string;
 
 /** The real network with its classifier's weights set to zero: its bias alone decides, so the answer is softmax of the bias. */
-function student(bias: [number, number]): Uint8Array {
+function student(bias: [number, number], more: Record<string, string> = {}): Uint8Array {
   const tensors: HostTensors = {};
   for (const spec of networkOf(ARCHITECTURE).parameters) {
     const last = spec.role === 'bias' ? Float32Array.from(bias) : new Float32Array(sizeOf(spec));
     const data = spec.part === 'classifier' ? last : initialValue(spec, 1);
     tensors[spec.name] = { dtype: 'float32', shape: spec.shape, data };
   }
-  return encodeSafetensors(tensors, { architecture: JSON.stringify(ARCHITECTURE), classes: JSON.stringify(CLASSES) });
+  return encodeSafetensors(tensors, { architecture: JSON.stringify(ARCHITECTURE), classes: JSON.stringify(CLASSES), ...more });
 }
 
-async function predict(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  const run = promisify(execFile)(process.execPath, [CLI, 'predict', join(folder, 'student.safetensors'), ...args], {
+const predict = (...args: string[]) => predictWith('student.safetensors', ...args);
+
+async function predictWith(model: string, ...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  const run = promisify(execFile)(process.execPath, [CLI, 'predict', join(folder, model), ...args], {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder },
   });
@@ -65,6 +67,13 @@ test('fewlabels predict --json: one object with every probability', async () => 
   const { predictions } = JSON.parse(stdout) as { predictions: { probabilities: Record<string, number> }[] };
   expect(predictions).toHaveLength(1);
   expect(Object.values(predictions[0]?.probabilities ?? {})).toEqual([expect.closeTo(0.75, 5), expect.closeTo(0.25, 5)]);
+}, 60_000);
+
+test('fewlabels predict: the student’s temperature divides its logits', async () => {
+  await mkdir(join(folder, 'cooled'), { recursive: true });
+  await writeFile(join(folder, 'cooled', 'student.safetensors'), student([Math.log(9), 0], { temperature: '2' }));
+  const { stdout } = await predictWith('cooled', 'images/a.png');
+  expect(stdout.trim().split('\n')[1]).toMatch(/,0\.7500$/); // √9 to 1
 }, 60_000);
 
 test('fewlabels predict: an image that cannot be read is told, the others are answered, and the status is 1', async () => {

@@ -130,6 +130,17 @@ describe('pipeline', () => {
     expect(counts.finetune).toBe(2);
   }, 300_000);
 
+  test('labels kept from training give the student a temperature, and the other models none', async () => {
+    const { scores } = await workers.run('tiny-calibrated', { ...RECIPE, labels: { fractions: [0.2, 1], calibration: 0.4 } });
+    const [few, all] = [0.2, 1].map((fraction) => scores.filter((score) => score.fraction === fraction));
+    expect(few?.map(({ images, measures }) => [images, measures?.temperature])).toEqual(Array(3).fill([30, undefined])); // 12 would be too few
+    expect(all?.map(({ images, measures }) => [images, measures?.temperature?.images])).toEqual([
+      [84, undefined],
+      [84, undefined],
+      [84, 60],
+    ]);
+  }, 300_000);
+
   test('views rendered on the device: no view is ever stored, and the representation is the same to the bit', async () => {
     const written = await workers.run('tiny-4', RECIPE);
     const stored = await representations();

@@ -1,0 +1,39 @@
+/** Which of the drawn labels stay out of every training, so that they can tell how honest the student's probabilities are. */
+import { randomStream } from '../random.ts';
+
+/**
+ * Images that one temperature needs: with fifty its logarithm is known to about ± 0.3 (95 % of the time), which is worth having; with ten,
+ * to ± 0.6, which is not. So of fifty labels in all none is kept back: they are worth more in training, and no honest fit is possible.
+ */
+const FEWEST = 50;
+/** More would tell nothing new, and are better learnt from. */
+const MOST = 2000;
+
+/** Positions in the pool, int32, ascending. */
+export type HeldOut = { training: Int32Array; heldOut: Int32Array };
+
+/**
+ * Stratified: about `share` of each class's drawn images is held out, and at least one of each class is left for training. None at all when fewer
+ * than 50 would come together, and about 2,000 at most.
+ * @param labels  int32 [N], class of each image or −1 for none
+ * @param drawn   int32, positions in `labels`, ascending: `drawLabels`
+ * @param share   0 to 1/2
+ * @param draw    which draw of labels, 0, 1, …
+ */
+export function holdOut(labels: Int32Array, drawn: Int32Array, share: number, draw: number, seed: number): HeldOut {
+  const members = new Map<number, number[]>();
+  for (const position of drawn) {
+    const label = labels[position]!;
+    members.set(label, members.get(label) ?? []);
+    members.get(label)!.push(position);
+  }
+  const settled = Math.min(share, MOST / drawn.length);
+  const held = [...members].flatMap(([label, positions]) => {
+    const count = Math.min(positions.length - 1, Math.round(settled * positions.length));
+    const order = randomStream(seed, 'held out', draw, label).permutation(positions.length);
+    return Array.from(order.subarray(0, count), (i) => positions[i]!);
+  });
+  if (held.length < FEWEST) return { training: drawn, heldOut: new Int32Array() };
+  const isHeld = new Set(held);
+  return { training: drawn.filter((position) => !isHeld.has(position)), heldOut: Int32Array.from(held).sort() };
+}
