@@ -6,7 +6,7 @@ import type { LabelDraw } from '../contracts/recipe.ts';
 import type { ModelKind } from '../contracts/scores.ts';
 import type { WriteReportInput, WriteReportResult } from '../contracts/stages.ts';
 import { decodeSafetensors } from '../learning/safetensors.ts';
-import type { Curve, Evaluation, Example } from '../report/input.ts';
+import type { ClassScore, Curve, Evaluation, Example } from '../report/input.ts';
 import { renderReport } from '../report/report.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import { attempt } from './attempt.ts';
@@ -19,7 +19,7 @@ const MODELS: ModelKind[] = ['baseline', 'classifier', 'student'];
 
 /** `out/evaluation.json` of an evaluation, as the trainer writes it. */
 type Measured = {
-  models: Record<ModelKind, { accuracy: number; confusion: number[][] }>;
+  models: Record<ModelKind, { accuracy: number; confusion: number[][]; perClass: ClassScore[] }>;
   examples: { id: string; label: number; predictions: Record<ModelKind, { class: number; probability: number }> }[];
 };
 
@@ -59,7 +59,7 @@ export function reportActivities(artifacts: Artifacts) {
   };
 }
 
-/** Confusion matrices of all models, and examples of the student with the most labels. */
+/** Counts and classes of all models, and examples of the student with the most labels. */
 async function readEvaluations(
   artifacts: Artifacts,
   { models, images }: WriteReportInput,
@@ -69,7 +69,10 @@ async function readEvaluations(
   for (const { draw, evaluation } of models) {
     const manifest = await found(artifacts, 'evaluation', evaluation.key);
     const measured = JSON.parse((await artifacts.read(objectNamed(manifest, EVALUATION_FILE))).toString()) as Measured;
-    for (const model of MODELS) evaluations.push({ model, ...draw, confusion: measured.models[model].confusion });
+    for (const model of MODELS) {
+      const { confusion, perClass } = measured.models[model];
+      evaluations.push({ model, ...draw, confusion, perClass });
+    }
     if (draw.draw === 0) examples = await readExamples(artifacts, manifest, measured, images.size);
   }
   return { evaluations, examples };

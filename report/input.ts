@@ -4,8 +4,14 @@ import type { CurvePoint } from '../contracts/progress.ts';
 import type { Recipe } from '../contracts/recipe.ts';
 import type { ModelKind, Score } from '../contracts/scores.ts';
 
-/** One model on the test set. `confusion[t][p]`: test images of class t that the model called p; [classes][classes], counts. */
-export type Evaluation = { model: ModelKind; fraction: number; draw: number; confusion: number[][] };
+/** One class: of its images, the share found (recall); of what is called by its name, the share right (precision). */
+export type ClassScore = { images: number; recall?: number; precision?: number; f1?: number; auc?: number };
+
+/**
+ * One model on the test set. `confusion[t][p]`: test images of class t that the model called p; [classes][classes], counts.
+ * `perClass`: [classes].
+ */
+export type Evaluation = { model: ModelKind; fraction: number; draw: number; confusion: number[][]; perClass?: ClassScore[] };
 
 /** The learning curve of one training. `fraction` and `draw` are absent for the representation, which sees no labels. */
 export type Curve = { stage: 'representation' | ModelKind; fraction?: number; draw?: number; points: CurvePoint[] };

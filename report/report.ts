@@ -4,6 +4,7 @@ import { exampleGalleries } from './examples.ts';
 import { cautions, headline } from './headline.ts';
 import { type Html, html } from './html.ts';
 import type { Evaluation, ReportInput } from './input.ts';
+import { measureTable } from './measures.ts';
 import { page } from './page.ts';
 import { accuracyPlot, curvePlot } from './plots.ts';
 import { count, duration, percent } from './summary.ts';
@@ -20,7 +21,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
   const detailed = mostDetailed(input.evaluations);
   const sections = [
     opening(input),
-    section('How good it is', html`${accuracyTable(input)}${await accuracyPlot(input)}`),
+    section('How good it is', html`${accuracyTable(input)}${await accuracyPlot(input)}${measureTable(input)}`),
     detailed &&
       section(`What the student confuses, at ${percent(detailed.fraction)} of the labels`, confusionTable(detailed, input.classes)),
     detailed && section('Class by class', classTable(detailed, input.classes)),

@@ -40,8 +40,14 @@ export function percent(fraction: number): string {
 }
 
 /** `71.3 %`: an accuracy. */
-export function accuracyText(share: number): string {
-  return Number.isFinite(share) ? `${(100 * share).toFixed(1)} %` : '–';
+export function accuracyText(share: number | undefined): string {
+  return Number.isFinite(share) ? `${(100 * Number(share)).toFixed(1)} %` : '–';
+}
+
+/** `+1.5`, `−0.7`: a difference of shares in points. */
+export function pointsText(difference: number): string {
+  const points = (100 * difference).toFixed(1);
+  return points.startsWith('-') ? `−${points.slice(1)}` : `+${points}`;
 }
 
 /** `71.3 ± 1.2 %`, or `71.3 %` from a single draw. */

@@ -13,10 +13,10 @@ export function accuracyTable({ scores }: Pick<ReportInput, 'scores'>): Html {
       return html`<td class="number ${model}">${summary ? spreadText(summary) : '–'}</td>`;
     });
     const draws = Math.max(...group.map((summary) => summary.draws));
-    return html`<tr><th scope="row" class="short">${percent(fraction)}</th><td class="number">${count(group[0]?.images ?? 0)}</td><td class="number draws">${draws}</td>${cells}</tr>`;
+    return html`<tr><th scope="row" class="short">${percent(fraction)}</th><td class="number spare">${count(group[0]?.images ?? 0)}</td><td class="number spare">${draws}</td>${cells}</tr>`;
   });
   return html`<div class="scroll"><table class="accuracy">
-<thead><tr><th scope="col">labels used</th><th scope="col" class="number">images</th><th scope="col" class="number draws">draws</th>
+<thead><tr><th scope="col">labels used</th><th scope="col" class="number spare">images</th><th scope="col" class="number spare">draws</th>
 <th scope="col" class="number"><i class="dot baseline"></i>baseline<small>no pretraining</small></th>
 <th scope="col" class="number"><i class="dot classifier"></i>classifier<small>fine-tuned</small></th>
 <th scope="col" class="number"><i class="dot student"></i>student<small>distilled</small></th></tr></thead>
@@ -56,29 +56,23 @@ function frequentMistakes(confusion: number[][], classes: string[]): Html {
 <div class="scroll"><table><thead><tr><th scope="col">is</th><th scope="col">called</th><th scope="col" class="number">images</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-export type ClassScore = { name: string; images: number; recall: number; precision: number };
-
-/** Per class: of its images, how many are found (recall); of what is called by its name, how much is right (precision). */
-export function classScores({ confusion }: Pick<Evaluation, 'confusion'>, classes: string[]): ClassScore[] {
-  return classes.map((name, c) => {
-    const images = (confusion[c] ?? []).reduce((sum, value) => sum + value, 0);
-    const called = confusion.reduce((sum, row) => sum + (row[c] ?? 0), 0);
-    const right = confusion[c]?.[c] ?? 0;
-    return { name, images, recall: right / images, precision: right / called };
+/** Undefined when the classes were not measured one by one. */
+export function classTable({ perClass }: Evaluation, classes: string[]): Html | undefined {
+  if (!perClass) return undefined;
+  const names = ['test images', 'found', 'right when named', 'F1', 'AUC'];
+  const kind = (column: number) => (names[column] === 'F1' ? 'number spare' : 'number');
+  const heads = names.map((name, column) => html`<th scope="col" class="${kind(column)}">${name}</th>`);
+  const rows = perClass.map(({ images, recall, precision, f1, auc }, c) => {
+    const cells = [count(images), accuracyText(recall), accuracyText(precision), accuracyText(f1), auc?.toFixed(3) ?? '–'];
+    const numbers = cells.map((text, column) => html`<td class="${kind(column)}">${text}</td>`);
+    return html`<tr><th scope="row">${classes[c] ?? String(c)}</th>${numbers}<td class="wide">${bar(recall ?? 0)}</td></tr>`;
   });
-}
-
-export function classTable(evaluation: Evaluation, classes: string[]): Html {
-  const rows = classScores(evaluation, classes).map(
-    ({ name, images, recall, precision }) =>
-      html`<tr><th scope="row">${name}</th><td class="number">${count(images)}</td><td class="number">${accuracyText(recall)}</td><td class="number">${accuracyText(precision)}</td><td class="wide">${bar(recall)}</td></tr>`,
-  );
-  const table = html`<div class="scroll"><table><thead><tr><th scope="col">class</th><th scope="col" class="number">test images</th><th scope="col" class="number">found</th><th scope="col" class="number">right when named</th><th class="wide"></th></tr></thead><tbody>${rows}</tbody></table></div>`;
+  const table = html`<div class="scroll"><table class="classes"><thead><tr><th scope="col">class</th>${heads}<th class="wide"></th></tr></thead><tbody>${rows}</tbody></table></div>`;
   return classes.length > MATRIX_CLASSES ? html`<details><summary>All ${classes.length} classes</summary>${table}</details>` : table;
 }
 
 function bar(share: number): Html {
-  return html`<span class="bar"><span style="width:${(100 * (Number.isFinite(share) ? share : 0)).toFixed(1)}%"></span></span>`;
+  return html`<span class="bar"><span style="width:${(100 * share).toFixed(1)}%"></span></span>`;
 }
 
 export function setAsideTable({ setAside }: Pick<ReportInput, 'setAside'>): Html | undefined {

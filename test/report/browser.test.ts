@@ -71,4 +71,19 @@ describe.skipIf(!isThere && !isCi)('the report in a browser', () => {
     const { page } = await open({ viewport: { width: 360, height: 740 } });
     expect(await page.locator('html').evaluate((root) => root.scrollWidth)).toBeLessThanOrEqual(360);
   });
+
+  test('renderReport: on a phone the tables of the models fit without scrolling', async () => {
+    const { page } = await open({ viewport: { width: 390, height: 844 } });
+    for (const table of ['table.accuracy', 'table.measures', 'table.classes']) {
+      const [whole, seen] = await page.locator(`.scroll:has(${table})`).evaluate((box) => [box.scrollWidth, box.clientWidth]);
+      expect([table, Number(whole) <= Number(seen)]).toEqual([table, true]);
+    }
+  });
+
+  test('renderReport: measures by model, with their intervals', async () => {
+    const { page } = await open();
+    const texts = await page.locator('table.measures tbody tr').allInnerTexts();
+    expect(texts).toHaveLength(6);
+    expect(texts[0]?.split(/\s*[\n\t]\s*/)).toEqual(expect.arrayContaining(['right', '88.0 %', '85.4–90.5 %']));
+  });
 });

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { cautions, headline } from '../../report/headline.ts';
 import { escaped, html } from '../../report/html.ts';
+import { measureTable } from '../../report/measures.ts';
 import { thin } from '../../report/plots.ts';
 import { mostDetailed, renderReport } from '../../report/report.ts';
-import { deviation, spreadText, summarise } from '../../report/summary.ts';
-import { classScores } from '../../report/tables.ts';
+import { accuracyText, deviation, pointsText, spreadText, summarise } from '../../report/summary.ts';
 import { HOSTILE, sampleInput } from './sample.ts';
 
 test('summarise: mean and sample standard deviation over the draws', () => {
@@ -31,24 +31,76 @@ test('cautions: how far the number of test images carries', () => {
   expect(cautions(sampleInput())[0]).toContain('± 2.6 points');
 });
 
-test('classScores: found and right when named, from a matrix of counts', () => {
-  const [first, second] = classScores(
-    {
-      confusion: [
-        [8, 2],
-        [4, 6],
-      ],
-    },
-    ['a', 'b'],
-  );
-  expect(first).toEqual({ name: 'a', images: 10, recall: 0.8, precision: 8 / 12 });
-  expect(second).toEqual({ name: 'b', images: 10, recall: 0.6, precision: 6 / 8 });
-});
-
 test('mostDetailed: the student at the largest fraction, first draw', () => {
   const entry = (model: 'student' | 'baseline', fraction: number, draw: number) => ({ model, fraction, draw, confusion: [] });
   const chosen = mostDetailed([entry('student', 0.1, 0), entry('student', 0.5, 1), entry('student', 0.5, 0), entry('baseline', 1, 0)]);
   expect(chosen).toEqual(entry('student', 0.5, 0));
+});
+
+test('accuracyText, pointsText: shares as people write them', () => {
+  expect([accuracyText(0.87654), accuracyText(undefined)]).toEqual(['87.7 %', '–']);
+  expect([pointsText(0.015), pointsText(-0.0071), pointsText(0)]).toEqual(['+1.5', '−0.7', '+0.0']);
+});
+
+/** Rows of the table of measures, as text. */
+function measureRows(input: Parameters<typeof measureTable>[0]): string[] {
+  const rows = measureTable(input)?.text.match(/<tr><th scope="row">.*?<\/tr>/g) ?? [];
+  return rows.map((row) =>
+    row
+      .replace(/<th scope="row">(.*?)<small>.*?<\/th>/, '$1')
+      .replaceAll(/<[^>]+>/g, ' ')
+      .replaceAll(/\s+/g, ' ')
+      .trim(),
+  );
+}
+
+test('measureTable: the models at the largest fraction, a row for each measure they have', () => {
+  expect(measureRows(sampleInput())).toEqual([
+    'right 86.8 % 84.2–89.3 % 88.3 % 85.7–90.8 % 88.0 % 85.4–90.5 %',
+    'points above the baseline – +1.5 −0.4 to +3.5 +1.2 −0.7 to +3.2',
+    'balanced accuracy 85.8 % 87.3 % 87.0 %',
+    'AUC 0.979 0.979 0.979',
+    'among the first five 99.5 % 99.5 % 99.5 %',
+    'calibration error 4.1 4.1 4.1',
+  ]);
+});
+
+test('measureTable: kappa and the order of the grades, when the classes are grades', () => {
+  const input = sampleInput();
+  const graded = {
+    ...input,
+    recipe: { ...input.recipe, labels: { ...input.recipe.labels, graded: true } },
+    classes: ['0 none', '1 mild'],
+    scores: input.scores.map((score) => (score.measures ? { ...score, measures: { ...score.measures, kappa: 0.8125 } } : score)),
+  };
+  expect(measureRows(graded)).toContain('quadratic kappa 0.813 0.813 0.813');
+  expect(measureTable(graded)?.text).toContain('Grades, lowest first: 0 none, 1 mild.');
+  expect(measureTable(input)?.text).not.toMatch(/kappa|Grades/);
+});
+
+test('measureTable: an area from bins says how far it may be off', () => {
+  const input = sampleInput();
+  const scores = input.scores.map((score) => (score.measures ? { ...score, measures: { ...score.measures, aucWithin: 0.0002 } } : score));
+  expect(measureRows({ ...input, scores })[3]).toBe('AUC 0.979 ± 0.0002 0.979 ± 0.0002 0.979 ± 0.0002');
+});
+
+test('measureTable: how sure the student is, and the temperature that made it honest, or why there is none', () => {
+  const input = sampleInput();
+  const textOf = (changed: Parameters<typeof measureTable>[0]) => measureTable(changed)?.text.replaceAll('\u00a0', ' ');
+  const wanted = { ...input, recipe: { ...input.recipe, labels: { ...input.recipe.labels, calibration: 0.1 } } };
+  const temperature = { value: 1.417, images: 300, before: 0.0912 };
+  const scaled = input.scores.map((score) => (score.measures ? { ...score, measures: { ...score.measures, temperature } } : score));
+  expect(textOf(input)).toContain('a probability of 91.0 % on average, and is right on 88.0 %.</p>');
+  expect(textOf({ ...wanted, scores: scaled })).toContain('a temperature of 1.42, fitted on 300 labelled images');
+  expect(textOf({ ...wanted, scores: scaled })).toContain('would be 9.1 points');
+  expect(textOf(wanted)).toContain('Too few labels');
+});
+
+test('measureTable: one draw of several is called the first; scores without measures give no table', () => {
+  const input = sampleInput();
+  const again = input.scores.slice(-1).map((score) => ({ ...score, draw: 1 }));
+  expect(measureTable({ ...input, scores: [...input.scores, ...again] })?.text).toContain('In detail, at 100 % of the labels, first draw');
+  expect(measureTable({ ...input, scores: input.scores.map(({ measures: _, ...score }) => score) })).toBeUndefined();
 });
 
 test('thin: at most 200 points, their mean kept, losses that are no numbers left out', () => {
@@ -75,6 +127,7 @@ test('renderReport: no name, path or reason of the user’s is HTML', async () =
 test('renderReport: what is missing is left out, not shown empty', async () => {
   const input = {
     ...sampleInput(),
+    scores: sampleInput().scores.map(({ measures: _, ...score }) => score),
     evaluations: [],
     curves: [],
     examples: [],
@@ -83,7 +136,7 @@ test('renderReport: what is missing is left out, not shown empty', async () => {
     links: undefined,
   };
   const page = await renderReport(input);
-  for (const title of ['What the student confuses', 'Class by class', 'Examples', 'How it learnt', 'Images set aside'])
+  for (const title of ['What the student confuses', 'Class by class', 'Examples', 'How it learnt', 'Images set aside', 'In detail'])
     expect(page).not.toContain(title);
   expect(page).toContain('How good it is');
 });

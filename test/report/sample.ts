@@ -1,5 +1,7 @@
 /** A report's input with every part filled in; the numbers are made up, the class names hostile. */
 import { Recipe } from '../../contracts/recipe.ts';
+import type { Measures } from '../../contracts/scores.ts';
+import { classMeasures } from '../../learning/measures/confusion.ts';
 import type { ReportInput } from '../../report/report.ts';
 
 export const HOSTILE = '<script>document.title="owned"</script>';
@@ -11,6 +13,8 @@ const CLASSES = [
   '日本語のクラス',
   'a_very_long_class_name_that_goes_on_and_on',
 ];
+
+const CONFUSION = CLASSES.map((_, t) => CLASSES.map((__, p) => (t === p ? 88 - 4 * t : p === (t + 1) % 6 ? 12 + 4 * t : 0)));
 
 /** 5 % with three draws and 100 % with one; six classes, 600 test images. */
 export function sampleInput(): ReportInput {
@@ -38,16 +42,17 @@ export function sampleInput(): ReportInput {
       ...[0.8, 0.82].map((accuracy, draw) => ({ model: 'classifier' as const, fraction: 0.25, draw, accuracy, images: 750 })),
       ...[0.72, 0.74].map((accuracy, draw) => ({ model: 'baseline' as const, fraction: 0.25, draw, accuracy, images: 750 })),
       ...[0.8, 0.81].map((accuracy, draw) => ({ model: 'student' as const, fraction: 0.25, draw, accuracy, images: 750 })),
-      { model: 'baseline', fraction: 1, draw: 0, accuracy: 0.868, images: 3000 },
-      { model: 'classifier', fraction: 1, draw: 0, accuracy: 0.883, images: 3000 },
-      { model: 'student', fraction: 1, draw: 0, accuracy: 0.88, images: 3000 },
+      { model: 'baseline', fraction: 1, draw: 0, accuracy: 0.868, images: 3000, measures: measures(0.868) },
+      { model: 'classifier', fraction: 1, draw: 0, accuracy: 0.883, images: 3000, measures: measures(0.883, 0.015) },
+      { model: 'student', fraction: 1, draw: 0, accuracy: 0.88, images: 3000, measures: measures(0.88, 0.012) },
     ],
     evaluations: [
       {
         model: 'student',
         fraction: 1,
         draw: 0,
-        confusion: CLASSES.map((_, t) => CLASSES.map((__, p) => (t === p ? 88 - 4 * t : p === (t + 1) % 6 ? 12 + 4 * t : 0))),
+        confusion: CONFUSION,
+        perClass: classMeasures(CONFUSION).map((row, c) => ({ images: 100, ...row, auc: 0.99 - c / 100 })),
       },
     ],
     curves: [
@@ -68,6 +73,19 @@ export function sampleInput(): ReportInput {
       { text: 'no link', href: 'javascript:document.title="owned"' },
     ],
     date: '2026-11-24T03:14:00.000Z',
+  };
+}
+
+function measures(accuracy: number, more?: number): Measures {
+  return {
+    interval: [accuracy - 0.026, accuracy + 0.025],
+    gain: more === undefined ? undefined : { accuracy: more, interval: [more - 0.019, more + 0.02] },
+    top5: 0.995,
+    balancedAccuracy: accuracy - 0.01,
+    auc: 0.97 + accuracy / 100,
+    confidence: accuracy + 0.03,
+    calibrationError: 0.0412,
+    loss: 0.4,
   };
 }
 
