@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { failureOf } from '../../cli/failure-text.ts';
 import { Manifest, STAGES } from '../../contracts/artifacts.ts';
 import { type Beat, PROGRESS_QUERY, type RunProgress } from '../../contracts/progress.ts';
 import type { RecipeInput } from '../../contracts/recipe.ts';
@@ -174,7 +175,10 @@ describe('pipeline', () => {
     expect(started.representation?.digest).not.toBe(drawn.representation?.digest);
     await rm(file);
     const gone = workers.run('tiny-9', { ...recipe, pretrain: { ...recipe.pretrain, start: file } });
-    await expect(gone).rejects.toSatisfy((error: Error) => String(error.cause).includes('it must be a .safetensors file'));
+    await expect(gone.catch(failureOf)).resolves.toMatchObject({
+      kind: 'InvalidRecipe',
+      message: expect.stringContaining('it must be a .safetensors file'),
+    });
   }, 300_000);
 
   test('a recipe with mistakes fails at once and names them all', async () => {
