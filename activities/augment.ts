@@ -3,13 +3,14 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { StoredObject } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import type { AugmentInput, AugmentResult } from '../contracts/stages.ts';
+import { viewSettings } from '../contracts/views.ts';
 import { readShard } from '../learning/images/shards.ts';
 import { encodeSafetensors } from '../learning/safetensors.ts';
 import { drawViews } from '../learning/views/draw.ts';
 import { renderViews } from '../learning/views/render.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import { attempt } from './attempt.ts';
-import { viewSettings, viewsOf } from './identity.ts';
+import { viewsOf } from './identity.ts';
 import { openSet } from './shardset.ts';
 import { viewsFile } from './views.ts';
 

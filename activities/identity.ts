@@ -9,18 +9,14 @@ import type { ImagesRef, LabelsRef, RepresentationRef, ShardSetRef, StageName } 
 import { STAGES } from '../contracts/artifacts.ts';
 import { isTeachersSize, type LabelDraw, type Recipe } from '../contracts/recipe.ts';
 import type { DistillInput, EvaluateInput, FinetuneInput, PretrainRecipe, Segment } from '../contracts/stages.ts';
-import type { Architecture, ViewSettings } from '../contracts/trainer.ts';
+import type { Architecture } from '../contracts/trainer.ts';
+import { viewSettings } from '../contracts/views.ts';
 import { artifactKey } from '../store/digest.ts';
 
 export type Identity = { stage: StageName; key: string; slice: unknown; inputs: string[] };
 
 function identity(stage: StageName, slice: unknown, inputs: string[]): Identity {
   return { stage, slice, inputs, key: artifactKey({ stage, version: STAGES[stage].version, slice, inputs }) };
-}
-
-/** `auto` settled: SimCLR leaves blur out for CIFAR-10, so it is on above 32 px. Who renders them is no part of them. */
-export function viewSettings(views: Recipe['views'], size: number): ViewSettings {
-  return { jitter: views.jitter, minArea: views.minArea, blur: views.blur === 'auto' ? size > 32 : views.blur, kind: 'simclr' };
 }
 
 /** The bytes of the plan name the folders, so a folder that moved is planned again; its shards are found all the same. */

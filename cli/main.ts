@@ -11,6 +11,7 @@ const EXAMPLES = `
 Examples:
   fewlabels init ~/my-scans                             write my-scans.yaml for a folder of images
   fewlabels check my-scans.yaml                         count images, name mistakes, guess the time
+  fewlabels views my-scans.yaml                         a picture of what pretraining sees: look before it trains
   fewlabels run my-scans.yaml --set pretrain.epochs=5   a short try first
   fewlabels predict my-scans new-images/                classes and probabilities, as CSV`;
 
@@ -78,6 +79,13 @@ export function commandLine(context: () => Context, versionText: string): Comman
     .addOption(json())
     .addOption(set())
     .action(async (file, options) => (await import('./commands/check.ts')).check(context(), file, options));
+  program
+    .command('views')
+    .description('draw a picture of sixteen images and the views that pretraining sees of them; starts nothing')
+    .argument(...recipe)
+    .option('--output <file>', 'the PNG to write (default: RECIPE-views.png beside the recipe)')
+    .addOption(set())
+    .action(async (file, options) => (await import('./commands/views.ts')).views(context(), file, options));
   program
     .command('init')
     .description('write a recipe for a folder of images')

@@ -1,7 +1,7 @@
 /** Ours: views as activities/augment.ts renders them, chunk by chunk. */
 import { chunkImages } from '../../activities/augment.ts';
-import { viewSettings } from '../../activities/identity.ts';
 import { Recipe } from '../../contracts/recipe.ts';
+import { viewSettings } from '../../contracts/views.ts';
 import { drawViews } from '../../learning/views/draw.ts';
 import { renderViews } from '../../learning/views/render.ts';
 

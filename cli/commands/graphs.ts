@@ -5,6 +5,7 @@ import { classifierArchitecture, representationArchitecture, studentArchitecture
 import { openFolder } from '../../learning/images/file-tree.ts';
 import { planShards } from '../../learning/images/plan.ts';
 import { BadInput } from '../problem.ts';
+import { quieten } from '../quieten.ts';
 import { readRecipe } from '../recipe-file.ts';
 import { isRemote } from '../sources.ts';
 import { type Context, columns } from '../terminal.ts';
@@ -18,8 +19,7 @@ export async function graphs({ terminal, variables }: Context, file: string, { j
     throw new BadInput('Cannot write graphs as the classes must be known: images under s3:// are looked at when a run starts');
   }
   const { header } = await planShards({ images: recipe.images, seed: recipe.seed, openTree: openFolder });
-  variables.TF_CPP_MIN_LOG_LEVEL ??= '2'; // before TensorFlow loads
-  variables.TF_ENABLE_ONEDNN_OPTS ??= '0';
+  quieten(variables);
   const [{ stepGraphs }, { describe }, { serialize }] = await Promise.all([
     import('../../learning/steps/graphs.ts'),
     import('../../learning/compile/describe.ts'),

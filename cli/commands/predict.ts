@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { decodeImage, UnreadableImage } from '../../learning/images/decode.ts';
 import { modelBytes } from '../model-file.ts';
 import { BadInput, EXIT, Quit } from '../problem.ts';
+import { quieten } from '../quieten.ts';
 import type { Context } from '../terminal.ts';
 
 export type PredictOptions = { json?: boolean; out: string };
@@ -37,12 +38,6 @@ export async function predict(context: Context, model: string, names: string[], 
   }
   if (options.json) terminal.print(JSON.stringify({ model, classes: student.classes, predictions: all, unreadable: unread }));
   if (unread.length > 0) throw new Quit(EXIT.failed);
-}
-
-/** Before TensorFlow loads. With oneDNN it prints two lines about rounding that no log level silences; for answers it is not needed. */
-function quieten(variables: Context['variables']): void {
-  variables.TF_CPP_MIN_LOG_LEVEL ??= '2';
-  variables.TF_ENABLE_ONEDNN_OPTS ??= '0';
 }
 
 /** A file itself; the images in a folder and below, in order. */

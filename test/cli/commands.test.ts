@@ -54,13 +54,26 @@ const classes = (counts: Record<string, number>): Files =>
   );
 const lineCount = (text: string) => text.trim().split('\n').length;
 
-test.each(['run', 'demo', 'check', 'init', 'list', 'status', 'cancel', 'report', 'predict', 'export', 'doctor', 'up', 'down', 'worker'])(
-  'fewlabels %s --help: says how it is used and ends with 0',
-  async (name) => {
-    const { status, out } = await fewlabels([name, '--help']);
-    expect([status, out.split('\n')[0]]).toEqual([0, expect.stringMatching(new RegExp(`^Usage: fewlabels ${name}`))]);
-  },
-);
+test.each([
+  'run',
+  'demo',
+  'check',
+  'views',
+  'init',
+  'list',
+  'status',
+  'cancel',
+  'report',
+  'predict',
+  'export',
+  'doctor',
+  'up',
+  'down',
+  'worker',
+])('fewlabels %s --help: says how it is used and ends with 0', async (name) => {
+  const { status, out } = await fewlabels([name, '--help']);
+  expect([status, out.split('\n')[0]]).toEqual([0, expect.stringMatching(new RegExp(`^Usage: fewlabels ${name}`))]);
+});
 
 test('fewlabels: wrong usage ends with 2', async () => {
   for (const args of [
