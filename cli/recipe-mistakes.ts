@@ -82,6 +82,7 @@ const TYPES: Record<string, string> = {
   number: 'a number',
   string: 'a text',
   array: 'a list',
+  tuple: 'a list',
   boolean: 'true or false',
 };
 

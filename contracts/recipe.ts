@@ -4,6 +4,7 @@
  * (google-research/simclr#166) or the CIFAR-10 settings of its README.
  */
 import { z } from 'zod';
+import { Views } from './views.ts';
 
 const Fraction = z.number().gt(0).lte(1);
 const Epochs = z.int().min(1).max(100_000);
@@ -64,20 +65,6 @@ const Encoder = z.strictObject({
   depth: Depth.default(18),
   width: Width.default(0.5).describe('multiplies the channels of every layer'),
   stem: z.enum(['auto', 'small', 'imagenet']).default('auto').describe('auto: small (3×3, no pooling) up to 64 px'),
-});
-
-const Views = z.strictObject({
-  jitter: z.number().min(0).max(2).default(0.5).describe('colour jitter strength s; 1.0 for ImageNet, 0.5 for CIFAR-10'),
-  minArea: Fraction.default(0.08).describe('smallest crop, as a share of the image'),
-  blur: z
-    .union([z.literal('auto'), z.boolean()])
-    .default('auto')
-    .describe('auto: above 32 px'),
-  where: z
-    .enum(['auto', 'workers', 'device'])
-    .default('auto')
-    .describe('who renders the pretraining views: data workers, ahead and into the store, or the training device; auto: by storeGigabytes'),
-  storeGigabytes: z.number().min(0).default(20).describe('of 10⁹ bytes; auto: views that would take more at once are left to the device'),
 });
 
 const Optimizer = z.enum(['lars', 'momentum']);
@@ -204,6 +191,15 @@ export const Recipe = z
         path: ['finetune', 'fromHeadLayer'],
         message: `must be below pretrain.headLayers (${recipe.pretrain.headLayers}), got ${recipe.finetune.fromHeadLayer}`,
         params: { between: ['pretrain.headLayers', 'finetune.fromHeadLayer'] },
+      });
+    }
+    const { minArea, maxArea } = recipe.views;
+    if (minArea > maxArea) {
+      context.addIssue({
+        code: 'custom',
+        path: ['views', 'maxArea'],
+        message: `must be at least views.minArea (${minArea}), got ${maxArea}`,
+        params: { between: ['views.minArea', 'views.maxArea'] },
       });
     }
     const { student } = recipe.distill;

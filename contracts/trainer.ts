@@ -5,6 +5,7 @@
  */
 import type { CurvePoint } from './progress.ts';
 import type { EncoderRecipe, Recipe } from './recipe.ts';
+import type { ViewLaws } from './views.ts';
 
 /** Shape of the network whose weights are in a file; stored with the weights and checked on load. */
 export type Architecture = {
@@ -27,8 +28,8 @@ type Common = Recipe['compute'] & {
   resume?: string;
 };
 
-/** How views of pretraining are drawn, `auto` settled. */
-export type ViewSettings = Pick<Recipe['views'], 'jitter' | 'minArea'> & { kind: 'simclr'; blur: boolean };
+/** How views of pretraining are drawn, `auto` settled; laws that are missing are SimCLR's. */
+export type ViewSettings = Pick<Recipe['views'], 'jitter' | 'minArea'> & { kind: 'simclr'; blur: boolean } & Partial<ViewLaws>;
 
 export type PretrainJob = Common & {
   kind: 'pretrain';

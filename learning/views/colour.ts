@@ -10,9 +10,14 @@ const NO_CHROMA = 1e-9;
 /** ITU-R 601, as tf.image.rgb_to_grayscale. */
 const LUMINANCE = [0.2989, 0.587, 0.114] as const;
 
-/** x · factor, clipped. */
+/** x · factor, clipped: brightness of SimCLR's v2. */
 export function brightness(planes: Planes, factor: Tensor): Planes {
   return eachPlane(planes, (plane) => clip(tf.mul(plane, factor)));
+}
+
+/** x + shift, clipped: brightness of SimCLR's v1. */
+export function brightnessShift(planes: Planes, shift: Tensor): Planes {
+  return eachPlane(planes, (plane) => clip(tf.add(plane, shift)));
 }
 
 /** (x − mean) · factor + mean, clipped; the mean is that of each channel of each image. */
@@ -67,6 +72,8 @@ export function grayscale(planes: Planes, gray: Tensor): Planes {
 
 export const OPERATIONS = { brightness, contrast, saturation, hue } as const;
 export type Operation = keyof typeof OPERATIONS;
+/** The operations of each form of jitter. */
+export const FORMS = { v2: OPERATIONS, v1: { ...OPERATIONS, brightness: brightnessShift } } as const;
 
 /** The `index`-th of the 24 orders of the four operations, counted as numbers of the mixed base 4, 3, 2, 1. */
 export function operationOrder(index: number): Operation[] {

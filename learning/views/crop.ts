@@ -83,14 +83,15 @@ function fill(
 export type CropInputs = { windows: Uint8Array; rows: Float32Array; columns: Float32Array };
 
 /**
- * The windows of the images and the interpolation matrices of some views, mirrored where `flip` is 1.
+ * The windows of the images and the interpolation matrices of some views, mirrored left to right where `flip` is 1 and top to
+ * bottom where `verticalFlip` is.
  * @param images  uint8 [S, S, 3] each
  * @param table   taps already known at this size; filled further
  */
 export function cropInputs(
   images: Uint8Array[],
   boxes: Box[],
-  flip: ArrayLike<number>,
+  { flip, verticalFlip }: { flip: ArrayLike<number>; verticalFlip: ArrayLike<number> },
   size: number,
   blocks: Blocks,
   table: TapsTable = new Map(),
@@ -103,7 +104,7 @@ export function cropInputs(
   const columns = new Float32Array(boxes.length * matrix);
   for (const [b, { top, left, height, width }] of boxes.entries()) {
     const of = (all: Float32Array) => all.subarray(b * matrix, (b + 1) * matrix);
-    const tops = fill(of(rows), blocks, taps(height), top, false, { pixel: window, source: 1 });
+    const tops = fill(of(rows), blocks, taps(height), top, verticalFlip[b] === 1, { pixel: window, source: 1 });
     const lefts = fill(of(columns), blocks, taps(width), left, flip[b] === 1, { pixel: 1, source: length });
     copyWindows(images[b]!, windows.subarray(b * bytes), tops, lefts, size, window);
   }

@@ -8,9 +8,12 @@ import { bytesTensor, fromBytes, nativeValue } from '../ops/native.ts';
 import type { HostTensor } from '../safetensors.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
 import { blur, blurBands, blurRadius } from './blur.ts';
-import { grayscale, OPERATIONS, type Operation, operationOrder } from './colour.ts';
+import { FORMS, grayscale, type Operation, operationOrder } from './colour.ts';
 import { blocksOf, crop, cropInputs, type TapsTable } from './crop.ts';
 import { NO_JITTER, type ViewParameters } from './draw.ts';
+import { erase, erasedSides } from './erasing.ts';
+import { rotate, turnOf } from './rotation.ts';
+import { NEVER, solarize } from './solarize.ts';
 
 /** Pixels of one piece: 256 views of 32 px, 5 of 224 px; measured. Fewer cost calls, more leave the cache. */
 const PIECE_PIXELS = 256 * 32 * 32;
@@ -21,6 +24,8 @@ export type Piece = {
   windows: Tensor;
   rows: Tensor;
   columns: Tensor;
+  /** See `rotate`; left out when no view at all is turned. */
+  turns?: Tensor;
   /** float32 [B, 1, 1] each. */
   brightness: Tensor;
   contrast: Tensor;
@@ -30,29 +35,41 @@ export type Piece = {
   gray?: Tensor;
   /** See `blur`; left out when no view of the piece is blurred, else all are. */
   bands?: Tensor;
+  /** See `solarize`; left out when no view at all is solarized. */
+  threshold?: Tensor;
+  /** See `erase`; left out when no view at all has a black box. */
+  erasedRows?: Tensor;
+  erasedColumns?: Tensor;
 };
 
+/** Order and form of the colour operations of a piece. */
+export type Jitter = { order: Operation[]; form: keyof typeof FORMS };
+
 /**
- * The views of one piece: crop, flip and resize, colour operations in their order, grayscale, blur, rounding.
- * Pure, and in ops whose first dimension is free.
+ * The views of one piece: crop, flips and resize, rotation, colour operations in their order, grayscale, blur, solarizing, erasing,
+ * rounding. Pure, and in ops whose first dimension is free.
  * @returns float32 [B, S, S, 3], whole numbers 0 to 255
  */
-export function develop({ windows, rows, columns, gray, bands, ...factors }: Piece, size: number, order: Operation[]): Tensor {
+export function develop(piece: Piece, size: number, { order, form }: Jitter): Tensor {
+  const { windows, rows, columns, turns, gray, bands, threshold, erasedRows, erasedColumns } = piece;
   let planes = crop(fromBytes(windows), rows, columns, size, 1 / 255);
-  for (const operation of order) planes = OPERATIONS[operation](planes, factors[operation]);
+  if (turns) planes = rotate(planes, turns);
+  for (const operation of order) planes = FORMS[form][operation](planes, piece[operation]);
   if (gray) planes = grayscale(planes, gray);
   if (bands) planes = blur(planes, bands);
+  if (threshold) planes = solarize(planes, threshold);
+  if (erasedRows && erasedColumns) planes = erase(planes, erasedRows, erasedColumns);
   return tf.round(tf.mul(tf.transpose(tf.stack(planes), [1, 2, 3, 0]), 255));
 }
 
-/** One compiled function for each order and kind of piece, made when it is first wanted; they take any number of views. */
+/** One compiled function for each order, form and kind of piece, made when it is first wanted; they take any number of views. */
 const developers = new Map<string, Work>();
 
-function developed(piece: Piece, size: number, order: number): Tensor {
+function developed(piece: Piece, { size, jitterForm: form }: ViewParameters, order: number): Tensor {
   const inputs = Object.fromEntries(Object.entries(piece).filter(([, tensor]) => tensor)) as Piece & Record<string, Tensor>;
-  const key = [order, ...Object.keys(inputs), size].join(' ');
-  const operations = order === NO_JITTER ? [] : operationOrder(order);
-  const work = (given: Record<string, Tensor>) => ({ views: develop(given as Piece, size, operations) });
+  const key = [order, form, ...Object.keys(inputs), size].join(' ');
+  const jitter: Jitter = { form, order: order === NO_JITTER ? [] : operationOrder(order) };
+  const work = (given: Record<string, Tensor>) => ({ views: develop(given as Piece, size, jitter) });
   const developer = developers.get(key) ?? compile('renderer', work, { open: Object.keys(inputs) });
   developers.set(key, developer);
   return developer(inputs).views!;
@@ -76,7 +93,7 @@ function pieces({ order, sigma, size, boxes }: ViewParameters): number[][] {
 
 /** The tensors that `develop` wants for some rows. */
 function pieceOf(rows: number[], images: Uint8Array, parameters: ViewParameters, table: TapsTable): Piece {
-  const { size, views, boxes, flip, gray, sigma } = parameters;
+  const { size, views, boxes, flip, verticalFlip, angle, gray, sigma, erased } = parameters;
   const b = rows.length;
   const perView = (values: ArrayLike<number>) =>
     tf.tensor3d(
@@ -92,7 +109,7 @@ function pieceOf(rows: number[], images: Uint8Array, parameters: ViewParameters,
   const crops = cropInputs(
     rows.map(imageOf),
     rows.map((row) => boxes[row]!),
-    rows.map((row) => flip[row]!),
+    { flip: rows.map((row) => flip[row]!), verticalFlip: rows.map((row) => verticalFlip[row]!) },
     size,
     blocks,
     table,
@@ -102,6 +119,7 @@ function pieceOf(rows: number[], images: Uint8Array, parameters: ViewParameters,
     windows: bytesTensor(crops.windows, [b, k, window, k, window, 3]),
     rows: tf.tensor4d(crops.rows, [b, k, length, window]),
     columns: tf.tensor4d(crops.columns, [b, k, window, length]),
+    turns: angle.some(Boolean) ? tf.tensor2d(rows.map((row) => turnOf(angle[row]!, size))) : undefined,
     brightness: perView(parameters.brightness),
     contrast: perView(parameters.contrast),
     saturation: perView(parameters.saturation),
@@ -113,6 +131,13 @@ function pieceOf(rows: number[], images: Uint8Array, parameters: ViewParameters,
           size,
         )
       : undefined,
+    threshold: parameters.solarize.some((from) => from !== NEVER) ? perView(parameters.solarize) : undefined,
+    ...(erased.some(Boolean)
+      ? erasedSides(
+          rows.map((row) => erased[row]),
+          size,
+        )
+      : undefined),
   };
 }
 
@@ -129,7 +154,7 @@ function* renderPieces(images: HostTensor, parameters: ViewParameters): Generato
   const table: TapsTable = new Map();
   for (const rows of pieces(parameters)) {
     const order = parameters.order[rows[0]!]!;
-    yield { rows, views: tf.tidy(() => developed(pieceOf(rows, images.data as Uint8Array, parameters, table), parameters.size, order)) };
+    yield { rows, views: tf.tidy(() => developed(pieceOf(rows, images.data as Uint8Array, parameters, table), parameters, order)) };
   }
 }
 

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { classifierOf, evaluationOf, labelsOf, representationOf, studentOf, viewsOf } from '../../activities/identity.ts';
 import type { ImagesRef, LabelsRef } from '../../contracts/artifacts.ts';
 import { Recipe, type RecipeInput } from '../../contracts/recipe.ts';
+import { VIEW_LAWS } from '../../contracts/views.ts';
 
 const set = (digest: string) => ({ kind: 'shards' as const, key: digest, digest, images: 10, shards: 1, labelled: 10 });
 const images: ImagesRef = { pool: set('pool'), test: set('test'), classes: ['a', 'b'], size: 32, setAside: { count: 0, examples: [] } };
@@ -35,6 +36,45 @@ test('representationOf: what changes the weights counts', () => {
     { encoder: { width: 1 } },
   ];
   expect(new Set([undefined, ...changes].map((change) => representationKey(change))).size).toBe(changes.length + 1);
+});
+
+// Of the code as it was before the laws of views stood in the recipe: artifacts that are there stay found.
+test('representationOf, viewsOf: the keys of a recipe with its defaults stay what they were', () => {
+  expect(representationKey()).toBe('1ee822923dd19da4a2795af3d54c5482');
+  expect(viewsOf('a', 32, recipeOf().views, 1, { from: 0, to: 1 }).key).toBe('79c02c9ed79d4e3be77655f2910235c4');
+});
+
+const viewsKey = (views: RecipeInput['views']) => viewsOf('a', 64, recipeOf({ views }).views, 1, { from: 0, to: 1 }).key;
+const LAWS: NonNullable<RecipeInput['views']> = {
+  maxArea: 0.5,
+  aspect: [1, 2],
+  flip: 0.1,
+  verticalFlip: 0.1,
+  rotation: 10,
+  jitterForm: 'v1',
+  jitterProbability: 0.1,
+  grayscale: 0.1,
+  blurProbability: 0.1,
+  blurSigma: [1, 2],
+  solarize: 0.1,
+  erasing: 0.1,
+};
+test('viewsOf: every law of the views counts', () => {
+  const changes = Object.entries(LAWS).map(([law, value]) => ({ [law]: value }));
+  const dependent = [
+    { solarize: 0.1, solarizeThreshold: 0.1 },
+    { erasing: 0.1, erasingArea: [0.1, 0.2] as const },
+    { erasing: 0.1, erasingAspect: [1, 2] as const },
+  ];
+  const keys = [{}, ...changes, ...dependent].map((views) => viewsKey(views as RecipeInput['views']));
+  expect(new Set(keys).size).toBe(1 + changes.length + dependent.length);
+  expect(Object.keys({ ...LAWS, ...Object.assign({}, ...dependent) }).sort()).toEqual(Object.keys(VIEW_LAWS).sort());
+});
+
+test('viewsOf: a law of what never happens does not count', () => {
+  expect(viewsKey({ solarizeThreshold: 0.1, erasingArea: [0.1, 0.2], erasingAspect: [1, 2] })).toBe(viewsKey({}));
+  expect(viewsKey({ blur: false, blurProbability: 0.1, blurSigma: [1, 2] })).toBe(viewsKey({ blur: false }));
+  expect(viewsKey({ jitter: 0, jitterForm: 'v1', jitterProbability: 0.1 })).toBe(viewsKey({ jitter: 0 }));
 });
 
 test('classifierOf: settings of the baseline count for the baseline only, and those of fine-tuning not for it', () => {

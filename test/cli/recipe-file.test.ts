@@ -41,6 +41,13 @@ test('readRecipe: a fraction of 0 is a mistake', async () => {
   expect(await mistakesOf(`${GOOD}labels: {fractions: [0]}\n`)).toEqual(['labels.fractions[0] must be > 0: got 0 (recipe.yaml:3)']);
 });
 
+test('readRecipe: a range is two numbers in their order', async () => {
+  expect(await mistakesOf(`${GOOD}views:\n  aspect: 1\n  blurSigma: [2, 1]\n`)).toEqual([
+    'views.aspect must be a list: got 1 (recipe.yaml:4)',
+    'views.blurSigma must be two numbers, the smaller one first (recipe.yaml:5)',
+  ]);
+});
+
 test('readRecipe: an unknown key names the nearest known one, also inside a form of images', async () => {
   const text = ['name: cells', 'images:', '  train: {folder: x, lables: y.csv}', 'pretrain:', '  epoch: 3', '  draws: 2'].join('\n');
   expect(await mistakesOf(text)).toEqual([

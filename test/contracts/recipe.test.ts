@@ -16,7 +16,25 @@ describe('recipe: defaults', () => {
       images: { train: 'cells/train', unlabelled: [], size: 32, testFraction: 0.2, setAsideLimit: 0.05 },
       labels: { fractions: [0.05, 0.1, 1], draws: 1 },
       encoder: { depth: 18, width: 0.5, stem: 'auto' },
-      views: { jitter: 0.5, minArea: 0.08, blur: 'auto', where: 'auto' },
+      // The numbers of data_util.py in google-research/simclr; what it does not have is off.
+      views: {
+        jitter: 0.5,
+        minArea: 0.08,
+        maxArea: 1,
+        aspect: [3 / 4, 4 / 3],
+        flip: 0.5,
+        verticalFlip: 0,
+        rotation: 0,
+        jitterForm: 'v2',
+        jitterProbability: 0.8,
+        grayscale: 0.2,
+        blur: 'auto',
+        blurProbability: 0.5,
+        blurSigma: [0.1, 2],
+        solarize: 0,
+        erasing: 0,
+        where: 'auto',
+      },
       // SimCLR's small-batch advice: LARS with 0.2·√batch, three layers, temperature 0.2 (google-research/simclr#166).
       pretrain: { batch: 64, temperature: 0.2, headLayers: 3, optimizer: 'lars', learningRate: { base: 0.2, scaling: 'sqrt' } },
       finetune: {
@@ -96,6 +114,9 @@ describe('recipe: mistakes', () => {
       { pretrain: { headLayers: 2 }, finetune: { fromHeadLayer: 2 } },
       'finetune.fromHeadLayer: must be below pretrain.headLayers (2), got 2',
     ],
+    [{ views: { minArea: 0.5, maxArea: 0.3 } }, 'views.maxArea: must be at least views.minArea (0.5), got 0.3'],
+    [{ views: { aspect: [2, 1] } }, 'views.aspect: must be two numbers, the smaller one first'],
+    [{ views: { blurSigma: [2, 1] } }, 'views.blurSigma: must be two numbers, the smaller one first'],
   ] as const)('recipe: rules across fields: %j', (change, message) => {
     expect(mistakes({ ...smallest, ...change })).toEqual([message]);
   });
@@ -104,6 +125,7 @@ describe('recipe: mistakes', () => {
     [{ labels: { fractions: [0.1, 1], draws: [5, 1] } }],
     [{ pretrain: { headLayers: 2 }, finetune: { fromHeadLayer: 1 } }],
     [{ seed: 2 ** 32 - 1 }],
+    [{ views: { minArea: 0.3, maxArea: 0.3, aspect: [1, 1], rotation: 180 } }],
     [{ finetune: { fromHeadLayer: 0 }, views: { blur: false }, encoder: { depth: 50, stem: 'imagenet' } }],
   ])('recipe: %j is allowed', (change) => {
     expect(mistakes({ ...smallest, ...change })).toEqual([]);

@@ -4,7 +4,7 @@ import { randomStream } from '../../../learning/random.ts';
 import { readSafetensors } from '../../../learning/safetensors.ts';
 import { type Tensor, tf } from '../../../learning/tensorflow.ts';
 import { blocksOf, crop, cropInputs } from '../../../learning/views/crop.ts';
-import { type Box, drawBox } from '../../../learning/views/crop-box.ts';
+import { type Box, type CropLaws, drawBox } from '../../../learning/views/crop-box.ts';
 import { distance, expectNoLeak } from '../tensors.ts';
 import { imagesOf } from './planes.ts';
 
@@ -14,14 +14,22 @@ afterEach(() => tf.engine().endScope());
 const SIZE = 24;
 
 /** Views of one image, float32 [B, S, S, 3] in [0, 1], made in blocks of `most` pixels a side. */
-function cropOf(image: Tensor, boxes: Box[], { flip = boxes.map(() => 0), most = SIZE }: { flip?: number[]; most?: number } = {}): Tensor {
+function cropOf(
+  image: Tensor,
+  boxes: Box[],
+  {
+    flip = boxes.map(() => 0),
+    verticalFlip = boxes.map(() => 0),
+    most = SIZE,
+  }: { flip?: number[]; verticalFlip?: number[]; most?: number } = {},
+): Tensor {
   const blocks = blocksOf(SIZE, most);
   const { count: k, length, window } = blocks;
   const pixels = Uint8Array.from(image.dataSync());
   const inputs = cropInputs(
     boxes.map(() => pixels),
     boxes,
-    flip,
+    { flip, verticalFlip },
     SIZE,
     blocks,
   );
@@ -56,14 +64,18 @@ test('crop: the whole image stays as it is', async () => {
 });
 
 test.each([24, 7])(
-  'crop: flipped is mirrored left to right, and only where it is asked for, in blocks of at most %i pixels',
+  'crop: flipped is mirrored left to right, or top to bottom, and only where it is asked for, in blocks of at most %i pixels',
   async (most) => {
     const { image, boxes } = await pillow();
-    const [plain, mixed] = [cropOf(image, boxes), cropOf(image, boxes, { flip: [1, 0, 1, 0, 0], most })];
-    const mirrored = tf.reverse(plain, 2);
-    for (const [i, flip] of [1, 0, 1, 0, 0].entries()) {
+    const [flip, verticalFlip] = [
+      [1, 0, 1, 0, 0],
+      [0, 1, 1, 0, 1],
+    ];
+    const [plain, mixed] = [cropOf(image, boxes), cropOf(image, boxes, { flip, verticalFlip, most })];
+    for (let i = 0; i < boxes.length; i++) {
       const at = (views: Tensor) => tf.slice(views, [i, 0, 0, 0], [1, SIZE, SIZE, 3]);
-      expect(distance(at(mixed), at(flip ? mirrored : plain))).toBeLessThan(1e-6);
+      const axes = [...(verticalFlip[i] ? [1] : []), ...(flip[i] ? [2] : [])];
+      expect(distance(at(mixed), tf.reverse(at(plain), axes))).toBeLessThan(1e-6);
     }
   },
 );
@@ -83,11 +95,12 @@ test('crop: keeps no tensor', async () => {
   expectNoLeak(() => void cropOf(image, boxes));
 });
 
-const boxesOf = (count: number, minArea: number, size = 32) =>
-  Array.from({ length: count }, (_, i) => drawBox(randomStream(1, 'box', i), size, minArea));
+const LAWS = { minArea: 0.08, maxArea: 1, aspect: [3 / 4, 4 / 3] } satisfies CropLaws;
+const boxesOf = (count: number, laws: CropLaws = LAWS, size = 32) =>
+  Array.from({ length: count }, (_, i) => drawBox(randomStream(1, 'box', i), size, laws));
 
 test('drawBox: inside the image, area and aspect in their ranges', () => {
-  for (const { top, left, height, width } of boxesOf(5000, 0.08)) {
+  for (const { top, left, height, width } of boxesOf(5000)) {
     expect(Math.min(top, left, 32 - top - height, 32 - left - width)).toBeGreaterThanOrEqual(0);
     expect((height * width) / 32 ** 2).toBeGreaterThanOrEqual(0.08);
     expect(width).toBeGreaterThanOrEqual(Math.round(0.75 * height));
@@ -96,7 +109,7 @@ test('drawBox: inside the image, area and aspect in their ranges', () => {
 });
 
 test('drawBox: reaches every edge, the smallest and the largest crop', () => {
-  const boxes = boxesOf(5000, 0.08);
+  const boxes = boxesOf(5000);
   expect(boxes.some(({ top, height }) => top === 0 && height < 32)).toBe(true);
   expect(boxes.some(({ top, height }) => top + height === 32 && height < 32)).toBe(true);
   expect(boxes.some(({ left, width }) => left + width === 32 && width < 32)).toBe(true);
@@ -104,20 +117,25 @@ test('drawBox: reaches every edge, the smallest and the largest crop', () => {
   expect(boxes.some(({ height, width }) => height * width < 0.09 * 32 * 32)).toBe(true);
 });
 
-test('drawBox: aspect uniform in 3/4 to 4/3, height uniform up to its bound', () => {
-  const boxes = boxesOf(20_000, 0.08, 512);
-  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  expect(mean(boxes.map(({ height, width }) => width / height))).toBeCloseTo((3 / 4 + 4 / 3) / 2, 2);
-  // At aspect r the share of the height is uniform in √(0.08 / r) to min(1, 1/√r, 1/r); its mean over r by the midpoint rule:
-  const expected = mean(
-    Array.from({ length: 1000 }, (_, i) => {
-      const r = 3 / 4 + ((i + 0.5) / 1000) * (4 / 3 - 3 / 4);
-      return (Math.sqrt(0.08 / r) + Math.min(1, 1 / Math.sqrt(r), 1 / r)) / 2;
-    }),
-  );
-  expect(mean(boxes.map(({ height }) => height / 512))).toBeCloseTo(expected, 2);
+test.each([
+  { ...LAWS, maxArea: 0.5 },
+  { ...LAWS, minArea: 0.3, aspect: [0.5, 0.6] },
+] satisfies CropLaws[])('drawBox: inside the laws of the recipe: %j', (laws) => {
+  const [least, most] = laws.aspect;
+  for (const { height, width } of boxesOf(5000, laws)) {
+    expect((height * width) / 32 ** 2).toBeGreaterThanOrEqual(laws.minArea);
+    expect((height * width) / 32 ** 2).toBeLessThanOrEqual(laws.maxArea);
+    expect(width).toBeGreaterThanOrEqual(Math.round(least * height));
+    expect(width).toBeLessThanOrEqual(Math.round(most * height));
+  }
+});
+
+test('drawBox: where no box fits, the middle square of the largest area', () => {
+  // 22² and 23² pixels are 0.473 and 0.517 of 32².
+  const laws: CropLaws = { minArea: 0.4999, maxArea: 0.5, aspect: [1, 1] };
+  expect(drawBox(randomStream(1), 32, laws)).toEqual({ top: 5, left: 5, height: 22, width: 22 });
 });
 
 test('drawBox: a smallest area of 1 is the whole image', () => {
-  expect(drawBox(randomStream(1), 32, 1)).toEqual({ top: 0, left: 0, height: 32, width: 32 });
+  expect(drawBox(randomStream(1), 32, { ...LAWS, minArea: 1 })).toEqual({ top: 0, left: 0, height: 32, width: 32 });
 });

@@ -1,0 +1,47 @@
+/**
+ * A black box somewhere in a view, by the law of torchvision's RandomErasing: area uniform, aspect log-uniform, ten attempts to find
+ * a box that is smaller than the view both ways, else none.
+ * @see Zhong et al. 2020, "Random erasing data augmentation"
+ */
+import type { Random } from '../random.ts';
+import { type Tensor, tf } from '../tensorflow.ts';
+import type { Box } from './crop-box.ts';
+import { eachPlane, type Planes } from './planes.ts';
+
+type Range = [least: number, most: number];
+
+const ATTEMPTS = 10;
+
+/**
+ * @param size    side of the view, pixels
+ * @param area    share of the view
+ * @param aspect  height over width
+ */
+export function drawErased(random: Random, size: number, area: Range, aspect: Range): Box | undefined {
+  const between = ([least, most]: Range) => least + random.uniform() * (most - least);
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const pixels = size * size * between(area);
+    const ratio = Math.exp(between([Math.log(aspect[0]), Math.log(aspect[1])]));
+    const [height, width] = [Math.round(Math.sqrt(pixels * ratio)), Math.round(Math.sqrt(pixels / ratio))];
+    if (Math.min(height, width) < 1 || Math.max(height, width) >= size) continue;
+    return { top: random.integer(size - height + 1), left: random.integer(size - width + 1), height, width };
+  }
+  return undefined;
+}
+
+/** 1 where a box is, down and across: float32 [B, S, 1] and [B, 1, S]. */
+export function erasedSides(boxes: (Box | undefined)[], size: number): { erasedRows: Tensor; erasedColumns: Tensor } {
+  const [rows, columns] = [new Float32Array(boxes.length * size), new Float32Array(boxes.length * size)];
+  for (const [b, box] of boxes.entries()) {
+    if (!box) continue;
+    rows.fill(1, b * size + box.top, b * size + box.top + box.height);
+    columns.fill(1, b * size + box.left, b * size + box.left + box.width);
+  }
+  return { erasedRows: tf.tensor3d(rows, [boxes.length, size, 1]), erasedColumns: tf.tensor3d(columns, [boxes.length, 1, size]) };
+}
+
+/** Black where both are 1. @param rows  float32 [B, S, 1] @param columns  float32 [B, 1, S] */
+export function erase(planes: Planes, rows: Tensor, columns: Tensor): Planes {
+  const kept = tf.sub(1, tf.mul(rows, columns));
+  return eachPlane(planes, (plane) => tf.mul(plane, kept));
+}
