@@ -21,7 +21,7 @@ export function evaluateActivities(settings: TrainerSettings) {
   return {
     async evaluate(input: EvaluateInput): Promise<EvaluateResult> {
       return attempt(async (current) => {
-        const { images, draw, labels, compute, graded } = input;
+        const { images, draw, labels, evaluationCrop, compute, graded } = input;
         const identity = evaluationOf(images.test, draw, input);
         const found = await artifacts.find('evaluation', identity.key);
         if (found) return { key: found.key, digest: found.digest, scores: found.facts.scores as Score[] };
@@ -38,6 +38,7 @@ export function evaluateActivities(settings: TrainerSettings) {
         const job = {
           kind: 'evaluate' as const,
           models: models.map(({ manifest }, i) => ({ name: MODELS[i] ?? '', architecture: manifest.facts.architecture as Architecture })),
+          evaluationCrop,
           shards: shards.map((shard) => ({ images: shard.images })),
           seed: 0,
           graded,

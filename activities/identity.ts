@@ -88,9 +88,9 @@ export function studentOf({
 export function evaluationOf(
   test: ShardSetRef,
   draw: LabelDraw,
-  { baseline, classifier, student, labels, graded }: Omit<EvaluateInput, 'images' | 'draw' | 'compute'>,
+  { baseline, classifier, student, labels, graded, evaluationCrop = 1 }: Omit<EvaluateInput, 'images' | 'draw' | 'compute'>,
 ): Identity {
-  const slice = graded ? { ...draw, graded } : draw;
+  const slice = { ...draw, ...(graded ? { graded } : {}), ...(evaluationCrop === 1 ? {} : { evaluationCrop }) };
   const calibration = labels.heldOut ? [labels.digest] : [];
   return identity('evaluation', slice, [test.digest, baseline.digest, classifier.digest, student.digest, ...calibration]);
 }

@@ -51,7 +51,12 @@ export function reportActivities(artifacts: Artifacts) {
         });
         const body = Buffer.from(html);
         const objects = [{ name: REPORT_FILE, body, contentType: 'text/html; charset=utf-8' }];
-        const facts = { classes: images.classes, scores: models.flatMap(({ evaluation }) => evaluation.scores) };
+        const { evaluationCrop } = recipe.images;
+        const facts = {
+          classes: images.classes,
+          ...(evaluationCrop === 1 ? {} : { evaluationCrop }),
+          scores: models.flatMap(({ evaluation }) => evaluation.scores),
+        };
         const manifest = await artifacts.commit({ ...identity, objects, facts, made: { attempt: number, run } });
         return { kind: 'report', key: manifest.key, digest: manifest.digest };
       });

@@ -52,7 +52,7 @@ export async function keepReport(session: Session, { report }: RunResult, folder
 export type Taken = 'student' | 'representation';
 
 /**
- * A model with what one must know to use it (architecture, class names, temperature) in its metadata, as bytes of a safetensors file.
+ * A model with what one must know to use it (architecture, class names, temperature, crop) in its metadata, as bytes of a safetensors file.
  * @throws BadInput when the run is from before runs named their representation
  */
 export async function fetchModel(artifacts: Artifacts, what: Taken, result: RunResult): Promise<Buffer> {
@@ -60,13 +60,14 @@ export async function fetchModel(artifacts: Artifacts, what: Taken, result: RunR
   if (!ref) throw new BadInput(`Cannot fetch the ${what} as the run must name it: ${run} does not; run its recipe again`);
   const manifest = await found(artifacts, what, ref.key);
   const { tensors, metadata } = decodeSafetensors(await readObject(artifacts, manifest, MODEL_OBJECT));
-  const { classes } = what === 'student' ? (await found(artifacts, 'report', report.key)).facts : {};
+  const { classes, evaluationCrop } = what === 'student' ? (await found(artifacts, 'report', report.key)).facts : {};
   const temperature = what === 'student' ? temperatureOf(result) : undefined;
   const added = {
     run,
     architecture: JSON.stringify(manifest.facts.architecture),
     ...(classes ? { classes: JSON.stringify(classes) } : {}),
     ...(temperature ? { temperature: String(temperature) } : {}),
+    ...(evaluationCrop ? { evaluationCrop: String(evaluationCrop) } : {}),
   };
   return Buffer.from(encodeSafetensors(tensors, { ...metadata, ...added }));
 }

@@ -4,6 +4,7 @@ import type { Architecture } from '../contracts/trainer.ts';
 import { networkOf } from '../learning/networks/network.ts';
 import { decodeSafetensors } from '../learning/safetensors.ts';
 import { tf } from '../learning/tensorflow.ts';
+import { centreCrop } from '../learning/views/centre-crop.ts';
 
 const Metadata = z.object({
   encoder: z.object({
@@ -47,6 +48,9 @@ export function openStudent(bytes: Buffer, name: string): Student {
   const { size, classes } = architecture;
   const temperature = Number(metadata.temperature ?? 1);
   if (!(temperature > 0)) throw new Error(`Cannot use "${name}" as its temperature must be above 0: ${metadata.temperature}`);
+  const crop = Number(metadata.evaluationCrop ?? 1); // as it was evaluated
+  if (!(crop > 0 && crop <= 1))
+    throw new Error(`Cannot use "${name}" as its crop must be above 0 and at most 1: ${metadata.evaluationCrop}`);
   return { classes: classNames(metadata.classes, classes), size, predict };
 
   async function predict(pixels: Uint8Array[]): Promise<number[][]> {
@@ -57,7 +61,8 @@ export function openStudent(bytes: Buffer, name: string): Student {
         i * size * size * 3,
       );
     const probabilities = tf.tidy(() => {
-      const { output } = network.apply(values, tf.tensor(floats, [pixels.length, size, size, 3]), { training: false });
+      const images = centreCrop(tf.tensor(floats, [pixels.length, size, size, 3]), crop, 1);
+      const { output } = network.apply(values, images, { training: false });
       return tf.softmax(tf.div(output, temperature));
     });
     const flat = await probabilities.data();

@@ -35,6 +35,9 @@ const Images = z.strictObject({
   test: Source.optional().describe('without it, testFraction of the labelled images is split off'),
   unlabelled: z.array(Source).default([]),
   size: z.int().min(8).max(1024).default(32).describe('side of the stored square images, pixels'),
+  evaluationCrop: Fraction.default(1).describe(
+    'middle part of an image that is judged, as a share of its side; SimCLR has 0.875 above 32 px',
+  ),
   testFraction: z.number().gt(0).lt(1).default(0.2),
   setAsideLimit: z.number().min(0).max(1).default(0.05).describe('share of unreadable images above which the run fails'),
 });

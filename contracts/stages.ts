@@ -88,6 +88,8 @@ export type EvaluateInput = {
   baseline: ClassifierRef;
   classifier: ClassifierRef;
   student: StudentRef;
+  /** Middle part of an image that the models see, as a share of its side; the whole image where it is missing. */
+  evaluationCrop?: number;
   compute: Recipe['compute'];
   graded?: Recipe['labels']['graded'];
 };

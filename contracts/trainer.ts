@@ -66,6 +66,8 @@ export type DistillJob = Common & {
 export type EvaluateJob = Common & {
   kind: 'evaluate';
   models: { name: string; architecture: Architecture }[];
+  /** As in the recipe; the whole image where it is missing. */
+  evaluationCrop?: number;
   shards: ShardFiles;
   /** The classes are grades in order. */
   graded?: boolean;

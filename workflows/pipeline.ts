@@ -89,6 +89,7 @@ async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation
     images,
     draw,
     labels,
+    evaluationCrop: recipe.images.evaluationCrop,
     compute,
     graded: recipe.labels.graded,
     ...models,

@@ -1,4 +1,4 @@
-/** Evaluation: models → scores, on test images that no training has seen. The whole image is looked at, without a crop. */
+/** Evaluation: models → scores, on test images that no training has seen, whole or their middle (`evaluationCrop`). */
 import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,12 +9,13 @@ import { Calibration } from '../measures/calibration.ts';
 import { atTemperature, fitTemperature } from '../measures/temperature.ts';
 import { networkOf } from '../networks/network.ts';
 import type { State } from '../networks/parameters.ts';
-import { bytesTensor } from '../ops/native.ts';
+import { bytesTensor, fromBytes } from '../ops/native.ts';
 import { writeSafetensors } from '../safetensors.ts';
 import { loadModel } from '../state.ts';
 import { type Predictor, predictor } from '../steps/predict.ts';
 import { disposeReplaced } from '../steps/step.ts';
-import { tf } from '../tensorflow.ts';
+import { type Tensor, tf } from '../tensorflow.ts';
+import { centreCrop } from '../views/centre-crop.ts';
 import type { Surroundings } from './log.ts';
 import { Tally } from './tally.ts';
 import { imagesIn, type Outcome } from './train.ts';
@@ -30,6 +31,8 @@ type Model = {
   classes: number;
   weights: State;
   predict: Predictor;
+  /** Middle part of an image that it sees, as a share of its side. */
+  crop: number;
   /** Its probabilities are softmax(logits / value); `before` counts what they would be without. */
   temperature?: { value: number; images: number; before: Calibration };
 };
@@ -49,7 +52,7 @@ export async function evaluate(job: EvaluateJob, around: Surroundings): Promise<
     for (const [i, { name, architecture }] of job.models.entries()) {
       const network = networkOf(architecture);
       const weights = await loadModel(join(folder, 'in', `model-${i}.safetensors`), architecture, network.parameters);
-      models.push({ name, classes: architecture.classes, weights, predict: predictor(network, execution) });
+      models.push({ name, classes: architecture.classes, weights, predict: predictor(network, execution), crop: job.evaluationCrop ?? 1 });
     }
     for (const model of models) if (model.name === job.calibration?.model) await calibrate(model, job.calibration.shards, folder);
     const classes = Math.max(0, ...models.map(({ classes }) => classes));
@@ -135,12 +138,15 @@ function* judge(models: Model[], shard: Shard, tally: Tally): Generator<number> 
   }
 }
 
+/** What a model sees of some images: their bytes, or the middle of them as float32 of the same shape. */
+const shown = (bytes: Tensor, crop: number): Tensor => (crop === 1 ? bytes : centreCrop(fromBytes(bytes), crop, 255));
+
 type Answer = { logits: Float32Array; probabilities: Float32Array };
 
 /** What the model says of each image, [B] times [C]. */
-function ask({ predict, weights, classes }: Model, pixels: Uint8Array, shape: number[]): Answer[] {
+function ask({ predict, weights, classes, crop }: Model, pixels: Uint8Array, shape: number[]): Answer[] {
   const [logits, probabilities] = tf.tidy(() => {
-    const said = predict(weights, bytesTensor(pixels, shape));
+    const said = predict(weights, shown(bytesTensor(pixels, shape), crop));
     return [said.logits.dataSync<'float32'>(), said.probabilities.dataSync<'float32'>()];
   });
   const row = (flat: Float32Array, i: number) => flat.subarray(i * classes, (i + 1) * classes);

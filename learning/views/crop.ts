@@ -79,6 +79,16 @@ function fill(
   });
 }
 
+/**
+ * One side of a crop without blocks: float32 [S, S], from all pixels of the image's side to those of the view.
+ * @param start, length  of the crop, pixels
+ */
+export function cropMatrix(size: number, start: number, length: number): Float32Array {
+  const matrix = new Float32Array(size * size);
+  fill(matrix, blocksOf(size, size), tapsOf(length, size), start, false, { pixel: size, source: 1 });
+  return matrix;
+}
+
 /** What `crop` wants of some views: uint8 windows [B, k, M, k, M, 3] and float32 rows [B, k, L, M] and columns [B, k, M, L]. */
 export type CropInputs = { windows: Uint8Array; rows: Float32Array; columns: Float32Array };
 

@@ -38,10 +38,11 @@ test('representationOf: what changes the weights counts', () => {
   expect(new Set([undefined, ...changes].map((change) => representationKey(change))).size).toBe(changes.length + 1);
 });
 
-// Of the code as it was before the laws of views stood in the recipe: artifacts that are there stay found.
-test('representationOf, viewsOf: the keys of a recipe with its defaults stay what they were', () => {
-  expect(representationKey()).toBe('1ee822923dd19da4a2795af3d54c5482');
-  expect(viewsOf('a', 32, recipeOf().views, 1, { from: 0, to: 1 }).key).toBe('79c02c9ed79d4e3be77655f2910235c4');
+// What stood in the keys before the laws of views stood in the recipe: artifacts that are there stay found.
+test('representationOf, viewsOf: laws as SimCLR has them are no part of a key', () => {
+  const simclr = { jitter: 0.5, minArea: 0.08, blur: false, kind: 'simclr' };
+  expect((representationOf({ ...recipeOf(), images }).slice as { views: object }).views).toEqual(simclr);
+  expect(viewsOf('a', 32, recipeOf().views, 1, { from: 0, to: 1 }).slice).toEqual({ ...simclr, seed: 1, from: 0, to: 1 });
 });
 
 const viewsKey = (views: RecipeInput['views']) => viewsOf('a', 64, recipeOf({ views }).views, 1, { from: 0, to: 1 }).key;
@@ -104,6 +105,14 @@ test('evaluationOf: grades count, and classes that are none leave the key as it 
   expect(key(true)).not.toBe(key());
   expect(key(false, undefined, 'others')).toBe(key()); // labels count through the models alone …
   expect(key(false, 50, 'others')).not.toBe(key(false, 50)); // … unless some of them fit a temperature
+});
+
+test('evaluationOf: the crop counts, and the whole image is no part of the key', () => {
+  const classifier = { kind: 'classifier' as const, key: 'c', digest: 'c' };
+  const models = { baseline: classifier, classifier, student: { kind: 'student' as const, key: 's', digest: 's' }, labels };
+  const slice = (evaluationCrop?: number) => evaluationOf(images.test, { fraction: 1, draw: 0 }, { ...models, evaluationCrop }).slice;
+  const whole = { fraction: 1, draw: 0 };
+  expect([slice(), slice(1), slice(0.875)]).toEqual([whole, whole, { ...whole, evaluationCrop: 0.875 }]);
 });
 
 test('labelsOf: labels kept for calibration count, none leave the key as it was', () => {

@@ -22,11 +22,11 @@ const ARCHITECTURE: Architecture = {
 const CLASSES = ['dark, "very"', 'bright'];
 let folder: string;
 
-/** The real network with its classifier's weights set to zero: its bias alone decides, so the answer is softmax of the bias. */
-function student(bias: [number, number], more: Record<string, string> = {}): Uint8Array {
+/** The real network with its classifier's weights set to zero: its bias alone decides, so the answer is softmax of the bias; unless there are `weights`. */
+function student(bias: [number, number], more: Record<string, string> = {}, weights = (_: number) => 0): Uint8Array {
   const tensors: HostTensors = {};
   for (const spec of networkOf(ARCHITECTURE).parameters) {
-    const last = spec.role === 'bias' ? Float32Array.from(bias) : new Float32Array(sizeOf(spec));
+    const last = spec.role === 'bias' ? Float32Array.from(bias) : Float32Array.from({ length: sizeOf(spec) }, (_, i) => weights(i));
     const data = spec.part === 'classifier' ? last : initialValue(spec, 1);
     tensors[spec.name] = { dtype: 'float32', shape: spec.shape, data };
   }
@@ -74,6 +74,28 @@ test('fewlabels predict: the student’s temperature divides its logits', async 
   await writeFile(join(folder, 'cooled', 'student.safetensors'), student([Math.log(9), 0], { temperature: '2' }));
   const { stdout } = await predictWith('cooled', 'images/a.png');
   expect(stdout.trim().split('\n')[1]).toMatch(/,0\.7500$/); // √9 to 1
+}, 60_000);
+
+test('fewlabels predict: sees the middle of an image where its student was evaluated so', async () => {
+  const white = { create: { width: 16, height: 16, channels: 3 as const, background: '#ffffff' } };
+  const middle = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#305090' } })
+    .png()
+    .toBuffer();
+  await sharp(white)
+    .composite([{ input: middle, left: 4, top: 4 }])
+    .removeAlpha()
+    .toFile(join(folder, 'framed.png'));
+  await sharp({ create: { width: 16, height: 16, channels: 3, background: '#305090' } }).toFile(join(folder, 'plain.png'));
+  const answers = async (metadata: Record<string, string>) => {
+    await writeFile(join(folder, 'middle.safetensors'), student([0, 0], metadata, Math.sin));
+    const { stdout } = await predictWith('middle.safetensors', 'framed.png', 'plain.png', '--json');
+    const { predictions } = JSON.parse(stdout) as { predictions: { probabilities: Record<string, number> }[] };
+    return predictions.map(({ probabilities }) => probabilities.bright ?? Number.NaN);
+  };
+  const [framed = 0, plain = 0] = await answers({ evaluationCrop: '0.5' });
+  expect(framed).toBeCloseTo(plain, 5);
+  const [framedWhole = 0, plainWhole = 0] = await answers({});
+  expect(Math.abs(framedWhole - plainWhole)).toBeGreaterThan(1e-3);
 }, 60_000);
 
 test('fewlabels predict: an image that cannot be read is told, the others are answered, and the status is 1', async () => {

@@ -13,7 +13,7 @@ describe('recipe: defaults', () => {
   test('recipe: a name and a folder are enough', () => {
     const recipe = Recipe.parse(smallest);
     expect(recipe).toMatchObject({
-      images: { train: 'cells/train', unlabelled: [], size: 32, testFraction: 0.2, setAsideLimit: 0.05 },
+      images: { train: 'cells/train', unlabelled: [], size: 32, evaluationCrop: 1, testFraction: 0.2, setAsideLimit: 0.05 },
       labels: { fractions: [0.05, 0.1, 1], draws: 1 },
       encoder: { depth: 18, width: 0.5, stem: 'auto' },
       // The numbers of data_util.py in google-research/simclr; what it does not have is off.

@@ -4,6 +4,7 @@ import { distillation } from '../../learning/losses/distillation.ts';
 import { batchNormTraining } from '../../learning/ops/batch-norm.ts';
 import { tf } from '../../learning/tensorflow.ts';
 import { blurKernel, blurRadius } from '../../learning/views/blur.ts';
+import { centreBox } from '../../learning/views/centre-crop.ts';
 import { scalarOf, valuesOf } from '../learning/tensors.ts';
 import type { Answer } from './answer.ts';
 
@@ -46,6 +47,13 @@ export const otherAnswers: Answer[] = [
     source: 'google-research/simclr data_util.py',
     expected: [23, 9, 7, 3],
     ours: () => [224, 96, 64, 32].map((size) => 2 * blurRadius(size) + 1),
+    within: 0,
+  },
+  {
+    what: 'centre crop of 0.875 of 256 px: side, offset',
+    source: 'google-research/simclr data_util.py',
+    expected: [224, 16],
+    ours: () => [centreBox(256, 0.875).height, centreBox(256, 0.875).top],
     within: 0,
   },
   {

@@ -7,10 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { failureOf } from '../../cli/failure-text.ts';
+import { fetchModel } from '../../cli/outcome.ts';
 import { Manifest, STAGES } from '../../contracts/artifacts.ts';
 import { type Beat, PROGRESS_QUERY, type RunProgress } from '../../contracts/progress.ts';
 import type { RecipeInput } from '../../contracts/recipe.ts';
 import type { RunResult } from '../../contracts/scores.ts';
+import { decodeSafetensors } from '../../learning/safetensors.ts';
+import { openArtifacts } from '../../store/artifacts.ts';
 import { openS3 } from '../../store/s3.ts';
 import { startWorkers, type Workers } from './workers.ts';
 
@@ -140,6 +143,23 @@ describe('pipeline', () => {
       [84, undefined],
       [84, 60],
     ]);
+  }, 300_000);
+
+  test('a crop of evaluation re-uses every model, is evaluated anew, and goes with the student', async () => {
+    const store = await openS3({ ...inject('services').s3, bucket: BUCKET });
+    const artifacts = openArtifacts(store, { writer: 'test' });
+    const evaluations = async () => {
+      let manifests = 0;
+      for await (const { key } of store.list(`${STAGES.evaluation.prefix}/`)) manifests += Number(key.endsWith('/manifest.json'));
+      return manifests;
+    };
+    const whole = await workers.run('whole', RECIPE);
+    const before = await evaluations();
+    const middle = await workers.run('middle', { ...RECIPE, images: { ...RECIPE.images, evaluationCrop: 0.75 } });
+    expect(middle.student).toEqual(whole.student);
+    expect(await evaluations()).toBe(before + 2);
+    const cropOf = async (run: RunResult) => decodeSafetensors(await fetchModel(artifacts, 'student', run)).metadata.evaluationCrop;
+    expect([await cropOf(whole), await cropOf(middle)]).toEqual([undefined, '0.75']);
   }, 300_000);
 
   test('views rendered on the device: no view is ever stored, and the representation is the same to the bit', async () => {
