@@ -70,7 +70,9 @@ const Encoder = z.strictObject({
   stem: z.enum(['auto', 'small', 'imagenet']).default('auto').describe('auto: small (3×3, no pooling) up to 64 px'),
 });
 
-const Optimizer = z.enum(['lars', 'momentum']);
+const Optimizer = z.enum(['lars', 'momentum', 'adamw']);
+/** AdamW moves every weight by about the rate itself; the rates of the others, which the defaults are, throw it far out. */
+const ADAMW_BASE = 0.02;
 
 const Pretrain = z.strictObject({
   start: z
@@ -203,6 +205,22 @@ export const Recipe = z
         path: ['views', 'maxArea'],
         message: `must be at least views.minArea (${minArea}), got ${maxArea}`,
         params: { between: ['views.minArea', 'views.maxArea'] },
+      });
+    }
+    const { pretrain, finetune, distill } = recipe;
+    const rates = [
+      { optimizer: pretrain.optimizer, rate: pretrain.learningRate, section: 'pretrain', path: ['learningRate'] },
+      { optimizer: finetune.optimizer, rate: finetune.learningRate, section: 'finetune', path: ['learningRate'] },
+      { optimizer: finetune.optimizer, rate: finetune.baseline.learningRate, section: 'finetune', path: ['baseline', 'learningRate'] },
+      { optimizer: distill.optimizer, rate: distill.learningRate, section: 'distill', path: ['learningRate'] },
+    ];
+    for (const { optimizer, rate, section, path } of rates) {
+      if (optimizer !== 'adamw' || rate.base <= ADAMW_BASE) continue;
+      context.addIssue({
+        code: 'custom',
+        path: [section, ...path, 'base'],
+        message: `must be ≤ ${ADAMW_BASE} with ${section}.optimizer adamw, such as 0.001 with scaling none, got ${rate.base}`,
+        params: { between: [`${section}.optimizer`, `${section}.${path[0]}`] },
       });
     }
     const { student } = recipe.distill;

@@ -3,7 +3,7 @@ import { isTrainable, type ParameterSpec, type State } from '../networks/paramet
 import { type Tensor, tf } from '../tensorflow.ts';
 
 export type Settings = {
-  /** λ of the L2 term λ·w, added to the gradient of kernels; biases, γ and β get none. */
+  /** λ of the L2 term λ·w of kernels, added to the gradient, or apart from it (AdamW); biases, γ and β get none. */
   weightDecay: number;
   /** Factor on the learning rate of the classification layer. */
   classifierRate?: number;

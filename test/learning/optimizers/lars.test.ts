@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ParameterSpec, Part, Role, State } from '../../../learning/networks/parameters.ts';
+import { adamw } from '../../../learning/optimizers/adamw.ts';
 import { lars } from '../../../learning/optimizers/lars.ts';
 import { momentum } from '../../../learning/optimizers/momentum.ts';
 import type { Optimizer, Settings } from '../../../learning/optimizers/optimizer.ts';
@@ -105,16 +106,54 @@ describe('momentum', () => {
   });
 });
 
+describe('adamw', () => {
+  test('adamw: the first step is the rate itself, whatever the gradient, and against its sign', () => {
+    expectPath(walk(adamw, [1, 1], [[1e-3, -40]], { rate: 0.01 }), [[0.99, 1.01]]);
+  });
+
+  test('adamw: the second step goes by both averages, without their bias', () => {
+    // m = 0.9·0.1·1 − 0.1·1 = −0.01, / (1 − 0.81); v = 0.999·0.001 + 0.001 = 0.001999, / (1 − 0.998001): 1; w2 = w1 + 0.1·0.01/0.19
+    expectPath(
+      walk(
+        adamw,
+        [1, 1],
+        [
+          [1, 1],
+          [-1, -1],
+        ],
+        { rate: 0.1 },
+      ),
+      [
+        [0.9, 0.9],
+        [0.9 + 0.1 * (0.01 / 0.19), 0.9 + 0.1 * (0.01 / 0.19)],
+      ],
+    );
+  });
+
+  test('adamw: weight decay shrinks kernels by rate and decay, apart from the gradient, and nothing else', () => {
+    expectPath(walk(adamw, [1, 2], [[0, 0]], { weightDecay: 0.1, rate: 0.5 }), [[0.95, 1.9]]);
+    expectPath(walk(adamw, [1, 2], [[3, 3]], { weightDecay: 0.1, rate: 0.5 }), [[0.95 - 0.5, 1.9 - 0.5]]);
+    for (const role of ['bias', 'gamma', 'beta'] as const)
+      expectPath(walk(adamw, [1, 2], [[0, 0]], { specs: pair(role), weightDecay: 0.1 }), [[1, 2]]);
+  });
+
+  test('adamw: the classification layer learns faster by its factor', () => {
+    expectPath(walk(adamw, [1, 1], [[1, 1]], { specs: pair('kernel', 'classifier'), classifierRate: 10, rate: 0.01 }), [[0.9, 0.9]]);
+  });
+});
+
 test.each([
-  ['lars', lars],
-  ['momentum', momentum],
-] as const)('%s: statistics get no slot and no update, and no tensor is left behind', (_name, make) => {
+  ['lars', lars, ['momentum/w']],
+  ['momentum', momentum, ['momentum/w']],
+  ['adamw', adamw, ['adam/mean/w', 'adam/square/w', 'adam/steps']],
+] as const)('%s: statistics get no slot and no update, and no tensor is left behind', (_name, make, slots) => {
   const specs = [...pair(), { ...pair('mean')[0]!, name: 'm' }];
   const optimizer = make(specs, { weightDecay: 0.1 });
-  expect(optimizer.slots.map(({ name }) => name)).toEqual(['momentum/w']);
-  const state = { w: tf.tensor1d([1, 2]), m: tf.tensor1d([0, 0]), 'momentum/w': tf.zeros([2]) };
+  expect(optimizer.slots.map(({ name }) => name)).toEqual(slots);
+  const zeros = Object.fromEntries(optimizer.slots.map(({ name, shape }) => [name, tf.zeros(shape)]));
+  const state = { w: tf.tensor1d([1, 2]), m: tf.tensor1d([0, 0]), ...zeros };
   expectNoLeak(() => {
     const updated = optimizer.update(state, { w: tf.tensor1d([1, 1]) }, tf.scalar(1));
-    expect(Object.keys(updated).sort()).toEqual(['momentum/w', 'w']);
+    expect(Object.keys(updated).sort()).toEqual([...slots, 'w'].sort());
   });
 });
