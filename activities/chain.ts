@@ -43,8 +43,11 @@ export async function chainState<Kind extends string>(
   settings: TrainerSettings,
 ): Promise<ChainState<Ref<Kind>> & Candidates> {
   const finished = await settings.artifacts.find(stage, key);
-  if (finished)
-    return { epochsDone: Number(finished.facts.epochs), result: { kind, key, digest: finished.digest }, loss: Number(finished.facts.loss) };
+  if (finished) {
+    const { epochs, loss, warning } = finished.facts;
+    const result = { kind, key, digest: finished.digest };
+    return { epochsDone: Number(epochs), result, loss: Number(loss), warning: warning as string | undefined };
+  }
   const { manifests, rejected } = await settings.artifacts.checkpoints(stage, key);
   return { epochsDone: manifests[0] ? Number(manifests[0].facts.epoch) : 0, manifests, rejected };
 }
@@ -86,7 +89,7 @@ export async function trainSegment<Kind extends string>(
   const { artifacts } = settings;
   const start = await chainState(kind, identity, settings);
   if (start.result || (start.epochsDone >= until && until < epochs))
-    return { epochsDone: start.epochsDone, result: start.result, loss: start.loss };
+    return { epochsDone: start.epochsDone, result: start.result, loss: start.loss, warning: start.warning };
 
   const checkpoint = await fetchCheckpoint(start, settings);
   const resume: InputFile[] = checkpoint ? [{ name: RESUME_FILE, content: { file: checkpoint.file } }] : [];
@@ -111,7 +114,8 @@ export async function trainSegment<Kind extends string>(
       },
       async onDone(folder, facts, hardware) {
         const loss = curve.at(-1)?.loss;
-        if (until < epochs) return { epochsDone: until, loss };
+        const warning = facts.warning as string | undefined;
+        if (until < epochs) return { epochsDone: until, loss, warning };
         const body = await readFile(join(folder, 'out', MODEL_FILE));
         const manifest = await artifacts.commit({
           ...identity,
@@ -119,7 +123,7 @@ export async function trainSegment<Kind extends string>(
           facts: { ...facts, epochs, loss, curve, architecture: 'architecture' in training.job ? training.job.architecture : undefined },
           made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
         });
-        return { epochsDone: epochs, result: { kind, key: identity.key, digest: manifest.digest }, loss };
+        return { epochsDone: epochs, result: { kind, key: identity.key, digest: manifest.digest }, loss, warning };
       },
     },
     attempt,

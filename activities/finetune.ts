@@ -4,7 +4,7 @@ import { planTraining } from '../learning/plan.ts';
 import { attempt } from './attempt.ts';
 import { modelFile, trainSegment } from './chain.ts';
 import { classifierOf } from './identity.ts';
-import { packLabelled } from './labels.ts';
+import { countsOf, packLabelled } from './labels.ts';
 import { openSet, shardFiles } from './shardset.ts';
 import type { InputFile, TrainerSettings } from './trainer.ts';
 
@@ -30,6 +30,7 @@ export function finetuneActivities(settings: TrainerSettings) {
           baseline: !representation,
           finetune,
           shards: packs.map((pack) => ({ images: pack.images })),
+          classImages: finetune.classWeights === 'balanced' ? countsOf(packs, images.classes.length) : undefined,
           seed,
           ...compute,
         };

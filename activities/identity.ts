@@ -1,7 +1,8 @@
 /**
  * What each artifact depends on: the recipe's slice and the digests of its inputs. Two runs that agree on these share the artifact.
  * Settings that change how the work is cut, spread or watched, but not its result, stay out (segment length, who renders the views,
- * checkpoint interval, threads).
+ * checkpoint interval, threads). An option that is off is undefined there, hence no part of the key: what was made before there was
+ * such an option is found.
  */
 
 import { classifierArchitecture, representationArchitecture, studentArchitecture } from '../contracts/architecture.ts';
@@ -32,6 +33,8 @@ export function viewsOf(shardDigest: string, size: number, views: Recipe['views'
 
 export const startOf = (fileDigest: string) => identity('start', {}, [fileDigest]);
 
+const unlessOne = (parts: number) => (parts > 1 ? parts : undefined);
+
 export function representationOf({
   images,
   start,
@@ -41,7 +44,8 @@ export function representationOf({
   seed,
 }: PretrainRecipe & { images: ImagesRef }): Identity & { architecture: Architecture } {
   const architecture = representationArchitecture({ encoder, pretrain }, images.size);
-  const { segmentEpochs, start: _file, ...science } = pretrain;
+  const { segmentEpochs, start: _file, memory, accumulate, ...always } = pretrain;
+  const science = { ...always, memory: memory.size > 0 ? memory : undefined, accumulate: unlessOne(accumulate) };
   const inputs = [images.pool.digest, ...(start ? [start.digest] : [])];
   return {
     ...identity('representation', { architecture, views: viewSettings(views, images.size), pretrain: science, seed }, inputs),
@@ -61,7 +65,14 @@ export function classifierOf({
   finetune,
   seed,
 }: FinetuneInput): Identity & { architecture: Architecture } {
-  const { baseline, fromHeadLayer, headLearningRateFactor, learningRate, weightDecay, ...budget } = finetune;
+  const { baseline, fromHeadLayer, headLearningRateFactor, learningRate, weightDecay, ...both } = finetune;
+  const budget = {
+    ...both,
+    accumulate: unlessOne(both.accumulate),
+    labelSmoothing: both.labelSmoothing || undefined,
+    classWeights: both.classWeights === 'none' ? undefined : both.classWeights,
+    contrastive: both.contrastive.weight > 0 ? both.contrastive : undefined,
+  };
   const architecture = classifierArchitecture({ encoder, pretrain, finetune }, images.size, images.classes.length);
   const training = representation ? { ...budget, headLearningRateFactor, learningRate, weightDecay } : { ...budget, ...baseline };
   const inputs = [images.pool.digest, labels.digest, ...(representation ? [representation.digest] : [])];
@@ -77,7 +88,8 @@ export function studentOf({
   distill,
   seed,
 }: Omit<DistillInput, 'segment' | 'compute'>): Identity & { architecture: Architecture; pretrained: boolean } {
-  const { student, ...science } = distill;
+  const { student, accumulate, ...always } = distill;
+  const science = { ...always, accumulate: unlessOne(accumulate) };
   const pretrained = student.start !== 'nothing' && isTeachersSize(encoder, student);
   const architecture = studentArchitecture({ encoder, distill }, images.size, images.classes.length);
   const optional = [...(distill.labelled > 0 ? [labels.digest] : []), ...(pretrained ? [representation.digest] : [])];

@@ -89,6 +89,13 @@ export async function packLabelled(
   return packs;
 }
 
+/** How many packed images are of each class. */
+export function countsOf(packs: { bytes: Uint8Array }[], classes: number): number[] {
+  const counts = new Array<number>(classes).fill(0);
+  for (const { bytes } of packs) for (const label of readShard(bytes).labels) counts[label] = (counts[label] ?? 0) + 1;
+  return counts;
+}
+
 async function readPositions(artifacts: Artifacts, labels: LabelsRef, which: 'positions' | 'heldOut' = 'positions'): Promise<Int32Array> {
   const manifest = await artifacts.find('labels', labels.key);
   if (!manifest) throw new Failure('DataIntegrity', `Cannot read the drawn labels as their manifest is gone: ${labels.key}`);

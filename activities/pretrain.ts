@@ -49,8 +49,8 @@ export function representationActivities(settings: TrainerSettings) {
   return {
     async findRepresentation(input: PretrainRecipe & { images: ImagesRef }): Promise<PretrainResult> {
       return attempt(async () => {
-        const { epochsDone, result, loss } = await chainState('representation' as const, representationOf(input), settings);
-        return { epochsDone, result, loss };
+        const { epochsDone, result, loss, warning } = await chainState('representation' as const, representationOf(input), settings);
+        return { epochsDone, result, loss, warning };
       });
     },
   };

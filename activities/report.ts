@@ -35,13 +35,14 @@ export function reportActivities(artifacts: Artifacts) {
         const found = await artifacts.find('report', identity.key);
         if (found) return { kind: 'report', key: found.key, digest: found.digest };
 
-        const { curves, made } = await readCurves(artifacts, input);
+        const { curves, made, warning } = await readCurves(artifacts, input);
         const html = await renderReport({
           run: input.run,
           recipe,
           classes: images.classes,
           images: { pool: images.pool.images, labelled: images.pool.labelled, test: images.test.images, size: images.size },
           setAside: input.setAside,
+          warning,
           scores: models.flatMap(({ evaluation }) => evaluation.scores),
           ...(await readEvaluations(artifacts, input)),
           curves,
@@ -97,11 +98,11 @@ async function readExamples(artifacts: Artifacts, manifest: Manifest, { examples
   }));
 }
 
-/** The learning curve of every training, and what hardware decided their bits. */
+/** The learning curve of every training, what hardware decided their bits, and what pretraining warned of. */
 async function readCurves(
   artifacts: Artifacts,
   { representation, models }: WriteReportInput,
-): Promise<{ curves: Curve[]; made: Record<string, unknown> }> {
+): Promise<{ curves: Curve[]; made: Record<string, unknown>; warning?: string }> {
   const pretraining = await found(artifacts, 'representation', representation.key);
   const curves: Curve[] = [{ stage: 'representation', points: curveOf(pretraining) }];
   for (const { draw, ...refs } of models) {
@@ -113,7 +114,8 @@ async function readCurves(
       });
   }
   const { tensorflow, device, threads } = pretraining.made;
-  return { curves, made: { tensorflow, device, threads } };
+  const warning = pretraining.facts.warning as string | undefined;
+  return { curves, made: { tensorflow, device, threads }, warning };
 }
 
 const curveOf = (manifest: Manifest): CurvePoint[] => (manifest.facts.curve ?? []) as CurvePoint[];

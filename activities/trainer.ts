@@ -169,7 +169,7 @@ function listen<T>(child: ChildProcess, folder: string, run: TrainerRun<T>, atte
     }
     if (message.type === 'progress') {
       where = `step ${message.step} of ${message.steps}`;
-      const { step, steps, loss, accuracy, imagesPerSecond, secondsLeft } = message;
+      const { step, steps, loss, accuracy, imagesPerSecond, secondsLeft, warning } = message;
       attempt.progress({
         stage: run.stage,
         done: step,
@@ -180,6 +180,7 @@ function listen<T>(child: ChildProcess, folder: string, run: TrainerRun<T>, atte
         imagesPerSecond,
         secondsLeft,
         checkpointStep,
+        warning,
       });
     }
     if (message.type === 'checkpoint') {

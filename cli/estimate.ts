@@ -26,7 +26,7 @@ export function workOf(recipe: Recipe, pool: number, labelled: number[]): { pret
   );
   const passes = (count: number) => Math.max(finetune.epochs * count, finetune.atLeastSteps * Math.min(finetune.batch, count));
   return {
-    pretrain: pretrain.epochs * pool * 2 * TRAINING * teacher,
+    pretrain: pretrain.epochs * pool * (2 * TRAINING + (pretrain.memory.size > 0 ? 1 : 0)) * teacher,
     labels: labelled.reduce((sum, count) => sum + 2 * passes(count) * TRAINING * teacher, 0),
     distill: labelDraws(recipe.labels).length * distill.epochs * pool * (TRAINING * student + teacher),
   };

@@ -53,10 +53,15 @@ export async function follow(
   return undefined;
 }
 
-function show({ progress, beats, retries }: RunState, display: Display, told: Set<string>): void {
+export function show(
+  { progress, beats, retries }: Pick<RunState, 'progress' | 'beats' | 'retries'>,
+  display: Display,
+  told: Set<string>,
+): void {
   if (progress) display.update(stageRows(progress, beats));
-  for (const { activity, attempt, reason } of retries as Retry[]) {
-    const line = `↻ ${activity}: attempt ${attempt}, as ${reason}`;
+  const tries = retries.map(({ activity, attempt, reason }: Retry) => `↻ ${activity}: attempt ${attempt}, as ${reason}`);
+  const warnings = [progress?.warning, ...beats.map(({ warning }) => warning)].flatMap((warning) => (warning ? [`⚠ ${warning}`] : []));
+  for (const line of [...tries, ...warnings]) {
     if (!told.has(line)) display.say(line);
     told.add(line);
   }

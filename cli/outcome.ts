@@ -17,7 +17,12 @@ export const STUDENT_FILE = 'student.safetensors';
 const MODEL_OBJECT = 'model.safetensors';
 
 /** What `run --json` prints. `report` is a path on this machine. */
-export type RunJson = Pick<RunResult, 'run' | 'scores' | 'setAside'> & { state: 'done'; seconds: number; report: string; ui?: string };
+export type RunJson = Pick<RunResult, 'run' | 'scores' | 'setAside' | 'warning'> & {
+  state: 'done';
+  seconds: number;
+  report: string;
+  ui?: string;
+};
 
 /** Fetch report and student, write them with the result. @throws Failure, or Error when the folder cannot be written */
 export async function keep(session: Session, result: RunResult, seconds: number, out: string): Promise<RunJson> {
@@ -29,6 +34,7 @@ export async function keep(session: Session, result: RunResult, seconds: number,
     seconds,
     scores: result.scores,
     setAside: result.setAside,
+    warning: result.warning,
     report,
     ui: session.link(result.run),
   };

@@ -13,13 +13,23 @@ export type Beat = {
   accuracy?: number;
   secondsLeft?: number;
   checkpointStep?: number;
+  /** What is going wrong without having failed, and what to change. */
+  warning?: string;
 };
 
 /** One stage of the run, as the workflow's `progress` query tells it. */
 export type StageProgress = { stage: string; state: 'waiting' | 'running' | 'done'; done: number; total: number; note?: string };
 
-export type RunProgress = { stages: StageProgress[]; setAside?: SetAside };
+export type RunProgress = { stages: StageProgress[]; setAside?: SetAside; warning?: string };
 export const PROGRESS_QUERY = 'progress';
 
-/** One line of a learning curve. */
-export type CurvePoint = { step: number; epoch: number; loss: number; accuracy?: number; learningRate: number };
+/** One line of a learning curve: what the step measured. `entropy` and `deviation` are pretraining's (`contrastiveMetrics`). */
+export type CurvePoint = {
+  step: number;
+  epoch: number;
+  loss: number;
+  accuracy?: number;
+  entropy?: number;
+  deviation?: number;
+  learningRate: number;
+};

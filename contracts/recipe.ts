@@ -74,6 +74,20 @@ const Optimizer = z.enum(['lars', 'momentum', 'adamw']);
 /** AdamW moves every weight by about the rate itself; the rates of the others, which the defaults are, throw it far out. */
 const ADAMW_BASE = 0.02;
 
+const Memory = z.strictObject({
+  size: z
+    .int()
+    .min(0)
+    .max(1_048_576)
+    .default(0)
+    .describe(
+      'K, projections of past batches as further negatives; 0: none. Well below the images there are: an image’s own would be among them',
+    ),
+  decay: z.number().min(0).max(1).default(0.999).describe('m, how slowly the averaged encoder that projects them follows the trained one'),
+});
+
+const Accumulate = z.int().min(1).max(1024).default(1);
+
 const Pretrain = z.strictObject({
   start: z
     .string()
@@ -89,6 +103,12 @@ const Pretrain = z.strictObject({
   learningRate: LearningRate.default({ base: 0.2, scaling: 'sqrt' }),
   weightDecay: z.number().min(0).max(1).default(1e-4),
   warmupEpochs: z.number().min(0).default(1),
+  accumulate: Accumulate.describe(
+    'parts of a batch, one after the other, in the memory of one: the loss still compares all 2N views; batch norm sees a part at a time, and a step takes a third longer',
+  ),
+  memory: Memory.prefault({}).describe(
+    'SimCLRv2’s memory (MoCo): more negatives than a batch has; worth about a point, and less for a large batch',
+  ),
   segmentEpochs: z
     .union([z.literal('auto'), Epochs])
     .default('auto')
@@ -104,6 +124,21 @@ const Finetune = z.strictObject({
   learningRate: LearningRate.default({ base: 0.05, scaling: 'linear' }),
   headLearningRateFactor: z.number().min(1).max(1_000).default(1).describe('the new classification layer learns this much faster'),
   weightDecay: z.number().min(0).max(1).default(0),
+  accumulate: Accumulate.describe(
+    'parts of a batch, one after the other, in the memory of one: the same gradient but for batch norm and the contrastive loss, which see a part at a time',
+  ),
+  labelSmoothing: z.number().min(0).lt(1).default(0).describe('ε: so much of the target is spread over all classes'),
+  classWeights: z
+    .enum(['none', 'balanced'])
+    .default('none')
+    .describe('balanced: an image counts n / (C·n_c), so that every class has the same say, however few its labelled images'),
+  contrastive: z
+    .strictObject({
+      weight: z.number().min(0).lt(1).default(0).describe('share of the loss; the rest is cross-entropy'),
+      temperature: z.number().positive().max(10).default(0.1),
+    })
+    .prefault({})
+    .describe('supervised contrastive loss (Khosla et al. 2020): images of a class attract; on what the classifier sees'),
   baseline: z
     .strictObject({
       learningRate: LearningRate.default({ base: 0.1, scaling: 'linear' }),
@@ -133,6 +168,9 @@ const Distill = z.strictObject({
   learningRate: LearningRate.default({ base: 0.1, scaling: 'linear' }),
   weightDecay: z.number().min(0).max(1).default(1e-4),
   warmupEpochs: z.number().min(0).default(1),
+  accumulate: Accumulate.describe(
+    'parts of a batch, one after the other, in the memory of one: the same gradient but for batch norm, which sees a part at a time',
+  ),
 });
 
 const Compute = z.strictObject({
@@ -221,6 +259,20 @@ export const Recipe = z
         path: [section, ...path, 'base'],
         message: `must be ≤ ${ADAMW_BASE} with ${section}.optimizer adamw, such as 0.001 with scaling none, got ${rate.base}`,
         params: { between: [`${section}.optimizer`, `${section}.${path[0]}`] },
+      });
+    }
+    for (const [section, least] of [
+      ['pretrain', 2],
+      ['finetune', 1],
+      ['distill', 1],
+    ] as const) {
+      const { accumulate, batch } = recipe[section];
+      if (accumulate * least <= batch) continue;
+      context.addIssue({
+        code: 'custom',
+        path: [section, 'accumulate'],
+        message: `must leave ${least === 1 ? 'an image' : 'two images'} of ${section}.batch (${batch}) to each part, got ${accumulate}`,
+        params: { between: [`${section}.batch`, `${section}.accumulate`] },
       });
     }
     const { student } = recipe.distill;

@@ -48,6 +48,8 @@ export type RunResult = {
   run: string;
   scores: Score[];
   setAside: SetAside;
+  /** What went wrong in pretraining without failing, and what to change. */
+  warning?: string;
   /** Manifest key of the report, and of the student to take away (largest fraction, first draw). */
   report: { key: string; digest: string };
   student: { key: string; digest: string };

@@ -28,8 +28,11 @@ export type SealResult = ImagesRef;
 /** Epochs [from, to) of a training. */
 export type Segment = { from: number; to: number };
 
-/** Where a chain of segments stands: epochs already committed, and the finished artifact once there is one. */
-export type ChainState<R> = { epochsDone: number; result?: R; loss?: number };
+/**
+ * Where a chain of segments stands: epochs already committed, and the finished artifact once there is one. `warning`: what is going
+ * wrong without having failed.
+ */
+export type ChainState<R> = { epochsDone: number; result?: R; loss?: number; warning?: string };
 
 /** Take a file of weights into the store. */
 export type AdoptInput = { file: string };

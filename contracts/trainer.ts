@@ -52,6 +52,8 @@ export type FinetuneJob = Common & {
   finetune: Recipe['finetune'];
   /** The labelled images, packed. */
   shards: ShardFiles;
+  /** How many of them are of each class; the classes weigh alike then (`finetune.classWeights`). */
+  classImages?: number[];
 };
 export type DistillJob = Common & {
   kind: 'distill';
@@ -90,6 +92,7 @@ export type TrainerMessage =
       images: number;
       imagesPerSecond: number;
       secondsLeft: number;
+      warning?: string;
     }
   | { type: 'checkpoint'; step: number; epoch: number; file: string; curve: CurvePoint[]; final: boolean }
   | { type: 'done'; facts: Record<string, unknown>; waitedSeconds?: number }

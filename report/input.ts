@@ -36,6 +36,8 @@ export type ReportInput = {
   /** `pool`: images to learn from, `labelled`: how many of them have a label, `test`: test images, `size`: pixels. */
   images: { pool: number; labelled: number; test: number; size: number };
   setAside: SetAside;
+  /** What went wrong in pretraining without failing. */
+  warning?: string;
   scores: Score[];
   /** The student at the largest fraction, first draw, is shown in detail; others may be missing. */
   evaluations: Evaluation[];

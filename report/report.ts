@@ -3,11 +3,11 @@ import { stringify } from 'yaml';
 import { exampleGalleries } from './examples.ts';
 import { cautions, headline } from './headline.ts';
 import { type Html, html } from './html.ts';
-import type { Evaluation, ReportInput } from './input.ts';
+import type { Curve, Evaluation, ReportInput } from './input.ts';
 import { measureTable } from './measures.ts';
 import { page } from './page.ts';
 import { accuracyPlot, curvePlot } from './plots.ts';
-import { count, duration, percent } from './summary.ts';
+import { accuracyText, count, duration, percent } from './summary.ts';
 import { accuracyTable, classTable, confusionTable, setAsideTable } from './tables.ts';
 
 export type { Curve, Evaluation, Example, ReportInput } from './input.ts';
@@ -34,7 +34,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
 }
 
 function opening(input: ReportInput): Html {
-  const { images, classes, recipe } = input;
+  const { images, classes, recipe, warning } = input;
   const facts: [string, string][] = [
     ['images to learn from', count(images.pool)],
     ['with a label', count(images.labelled)],
@@ -45,7 +45,7 @@ function opening(input: ReportInput): Html {
   return html`<header><p class="run">${input.run}${input.date ? ` · ${input.date.slice(0, 16).replace('T', ' ')} UTC` : ''}</p><h1>${recipe.name}</h1>
 ${headline(input).map((sentence, i) => html`<p class="${i === 0 ? 'lead' : ''}">${sentence.replaceAll(' %', '\u00a0%')}</p>`)}
 <dl class="facts">${facts.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}</dl>
-<ul class="cautions">${cautions(input).map((line) => html`<li>${line}</li>`)}</ul></header>`;
+<ul class="cautions">${[...(warning ? [`${warning}.`] : []), ...cautions(input)].map((line) => html`<li>${line}</li>`)}</ul></header>`;
 }
 
 /** The student at the largest fraction, first draw; another model when there is no student. */
@@ -62,11 +62,20 @@ async function learning({ curves }: ReportInput): Promise<Html | undefined> {
   ];
   const plots = await Promise.all(
     groups.map(async ([title, stages]) => {
-      const plot = await curvePlot(curves.filter(({ stage }) => stages.includes(stage)));
-      return plot && html`<h3>${title}</h3>${plot}`;
+      const shown = curves.filter(({ stage }) => stages.includes(stage));
+      const plot = await curvePlot(shown);
+      return plot && html`<h3>${title}</h3>${plot}${shown.map(embeddingsText)}`;
     }),
   );
   return plots.some((plot) => plot !== undefined) ? html`${plots}` : undefined;
+}
+
+/** What pretraining measured of its embeddings in the end; nothing for other trainings. */
+function embeddingsText({ points }: Curve): Html | undefined {
+  const { accuracy, entropy, deviation } = points.at(-1) ?? {};
+  if (accuracy === undefined || entropy === undefined || deviation === undefined) return undefined;
+  const found = `In the end ${accuracyText(accuracy)} of the first views were nearest to their own second view among those of their batch`;
+  return html`<p class="quiet">${found}; the entropy of that choice was ${entropy.toFixed(2)} nats, the deviation of the embeddings ${deviation.toFixed(3)} (0 where all are alike).</p>`;
 }
 
 function making(input: ReportInput): Html {

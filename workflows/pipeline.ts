@@ -46,6 +46,7 @@ export async function pipeline(input: unknown): Promise<RunResult> {
     run,
     scores,
     setAside: images.setAside,
+    warning: tracker.warning(),
     report: { key: report.key, digest: report.digest },
     student: { key: student.key, digest: student.digest },
     representation: { key: representation.key, digest: representation.digest },

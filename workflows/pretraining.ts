@@ -20,6 +20,7 @@ export async function pretrain(recipe: Recipe, images: ImagesRef, tracker: Track
   const found = await call(light.findRepresentation, 'look for a finished or interrupted pretraining', input);
   tracker.expect('representation', epochs);
   tracker.advance('representation', found.epochsDone);
+  tracker.warn(found.warning);
   if (found.result) {
     tracker.reuse('views');
     tracker.reuse('representation');
@@ -38,6 +39,7 @@ export async function pretrain(recipe: Recipe, images: ImagesRef, tracker: Track
     rendered = byWorkers && render(segments[k + 1], recipe, images, tracker);
     state = await train(segment);
     tracker.advance('representation', state.epochsDone - Math.max(segment.from, found.epochsDone));
+    tracker.warn(state.warning);
     if (byWorkers) await deleteViews(segment, recipe, images);
   }
   if (!state.result)

@@ -19,6 +19,9 @@ export type Tracker = {
   /** The stage has no pieces of its own; `note` says where its work is done. */
   leaveOut(stage: Stage, note: string): void;
   setAside(setAside: SetAside): void;
+  /** What is going wrong without having failed; nothing when it no longer is. */
+  warn(warning: string | undefined): void;
+  warning(): string | undefined;
   accuracy(accuracy: number): void;
 };
 
@@ -27,7 +30,8 @@ export function trackRun(recipe: Recipe): Tracker {
   const stages = new Map<Stage, StageProgress>(STAGE_ORDER.map((stage) => [stage, { stage, state: 'waiting', done: 0, total: 0 }]));
   let aside: SetAside | undefined;
   let current = '';
-  setHandler(progressQuery, () => ({ stages: [...stages.values()], setAside: aside }));
+  let warned: string | undefined;
+  setHandler(progressQuery, () => ({ stages: [...stages.values()], setAside: aside, warning: warned }));
   upsertSearchAttributes({ FewlabelsRecipe: [recipe.name], FewlabelsDataset: [sourceText(recipe.images.train).slice(-255)] });
 
   const of = (stage: Stage) => stages.get(stage) as StageProgress;
@@ -35,7 +39,7 @@ export function trackRun(recipe: Recipe): Tracker {
     const running = [...stages.values()].filter(({ state }) => state === 'running').at(-1)?.stage ?? current;
     if (running !== current) upsertSearchAttributes({ FewlabelsStage: [running] });
     current = running;
-    setCurrentDetails(detailsOf([...stages.values()], aside));
+    setCurrentDetails(detailsOf([...stages.values()], aside, warned));
   };
   const finish = (stage: Stage, note: string) => {
     Object.assign(of(stage), { state: 'done', done: of(stage).total, note });
@@ -60,6 +64,11 @@ export function trackRun(recipe: Recipe): Tracker {
       aside = setAside;
       tell();
     },
+    warn(warning) {
+      warned = warning;
+      tell();
+    },
+    warning: () => warned,
     accuracy(accuracy) {
       upsertSearchAttributes({ FewlabelsAccuracy: [accuracy] });
     },
@@ -72,10 +81,11 @@ export function sourceText(source: ImageSource): string {
   return 'folder' in source ? source.folder : `generated ${source.generated}`;
 }
 
-function detailsOf(stages: StageProgress[], aside: SetAside | undefined): string {
+function detailsOf(stages: StageProgress[], aside: SetAside | undefined, warning: string | undefined): string {
   const rows = stages.map(
     ({ stage, state, done, total, note }) => `| ${stage} | ${note ?? state} | ${total ? `${done} of ${total}` : ''} |`,
   );
   const images = aside && aside.count > 0 ? [`\n${aside.count} unreadable images set aside`] : [];
-  return ['| stage | state | done |', '|---|---|---|', ...rows, ...images].join('\n');
+  const warnings = warning ? [`\n⚠ ${warning}`] : [];
+  return ['| stage | state | done |', '|---|---|---|', ...rows, ...images, ...warnings].join('\n');
 }

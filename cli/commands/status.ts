@@ -33,11 +33,13 @@ export async function status(context: Context, name: string | undefined, options
         retries: state.retries,
         error: failure?.message,
         setAside: state.progress?.setAside,
+        warning: state.progress?.warning,
         ui,
       }),
     );
   terminal.print([`${run}: ${word}, ${duration(seconds)}`, ...rows.map(plainLine)].join('\n'));
   for (const { activity, attempt, reason } of state.retries) terminal.print(`↻ ${activity}: attempt ${attempt}, as ${reason}`);
+  if (state.progress?.warning) terminal.print(`⚠ ${state.progress.warning}`);
   for (const queue of idle)
     terminal.print(`… nobody serves ${queue}: start a worker with \`fewlabels worker ${queue.replace('fewlabels-', '')}\``);
   if (failure) terminal.print(`✖ ${failure.message}`);

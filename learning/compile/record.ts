@@ -12,6 +12,7 @@ import {
   type Graph,
   impliedAttributes,
   type Node,
+  nodeOf,
   type OpDefinition,
   placeholder,
   readOpDefinition,
@@ -176,6 +177,16 @@ class Recorder {
           this.#ends.set(id, endOf(node, i));
           return { id, shape, dtype };
         });
+    });
+    define('identityAfter', (id, awaited) => {
+      const input = this.#endOf(id, 'Identity');
+      const dtype = this.#dtypes.get(input)!;
+      const node: Node = { name: this.#free('Identity'), op: 'Identity', inputs: [input], attributes: { T: { type: dtype } } };
+      const [output] = this.#append(node);
+      node.inputs.push(...new Set(awaited.map((other) => `^${nodeOf(this.#endOf(other, 'Identity'))}`)));
+      const made = nextId++;
+      this.#ends.set(made, node.name);
+      return { id: made, shape: output!.shape!, dtype };
     });
     return recording;
   }

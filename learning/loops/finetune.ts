@@ -1,6 +1,7 @@
 /** Fine-tuning: representation → classifier, on the labelled images alone; or the baseline, the same network from nothing. */
 import { join } from 'node:path';
 import type { FinetuneJob } from '../../contracts/trainer.ts';
+import { balancedWeights } from '../losses/cross-entropy.ts';
 import { networkOf } from '../networks/network.ts';
 import { optimizerOf } from '../optimizers/choice.ts';
 import { planTraining } from '../plan.ts';
@@ -21,7 +22,7 @@ export async function finetune(job: FinetuneJob, around: Surroundings): Promise<
   const network = networkOf(architecture);
   const classifierRate = baseline ? 1 : settings.headLearningRateFactor;
   const optimizer = optimizerOf(settings.optimizer, network.parameters, { weightDecay, classifierRate });
-  const normalisation = normalisationOf(plan.batch, baseline);
+  const normalisation = normalisationOf(plan.batch / Math.min(settings.accumulate, plan.batch), baseline);
   const representation = () =>
     loadRepresentation(join(around.folder, 'in', 'representation.safetensors'), architecture, network.parameters);
   return train<FinetuneBatch>(
@@ -32,7 +33,13 @@ export async function finetune(job: FinetuneJob, around: Surroundings): Promise<
       untilEpoch: plan.epochs,
       network,
       optimizer,
-      step: finetuneStep(network, optimizer, { normalisation }),
+      step: finetuneStep(network, optimizer, {
+        normalisation,
+        contrastive: settings.contrastive,
+        smoothing: settings.labelSmoothing,
+        accumulate: settings.accumulate,
+        classWeights: job.classImages && balancedWeights(job.classImages),
+      }),
       weights: baseline ? undefined : representation,
       views: 1,
       batch: (rows, epoch) => ({ pixels: lightViews(rows, seed, epoch), labels: labelsOf(rows, architecture.classes) }),

@@ -1,5 +1,6 @@
 /** What a training tells of itself: its curve, its messages, and the last good checkpoint when it goes wrong. */
 import { Failure } from '../../contracts/failures.ts';
+import type { CurvePoint } from '../../contracts/progress.ts';
 import type { TrainerMessage } from '../../contracts/trainer.ts';
 import type { TrainingPlan } from '../plan.ts';
 import type { Position } from '../state.ts';
@@ -21,8 +22,9 @@ export type Surroundings = {
   stop: AbortSignal;
 };
 
-/** What every training step measures: scalars. */
+/** What every training step measures: scalars. A step that measures more has it in its curve, by its name. */
 export type Metrics = { loss: Tensor; accuracy: Tensor };
+type Measured = Partial<Pick<CurvePoint, 'loss' | 'accuracy' | 'entropy' | 'deviation'>>;
 
 const CURVE_POINTS = 200;
 const TELL_EVERY_MS = 1_000;
@@ -33,18 +35,21 @@ export class Log implements Position {
   curve: Position['curve'] = [];
   keptStep = 0;
   /** The newest values that were read. */
-  last: { loss?: number; accuracy?: number } = {};
+  last: Measured = {};
   readonly #plan: TrainingPlan;
   readonly #around: Surroundings;
   readonly #stride: number;
+  readonly #warningOf: (curve: CurvePoint[]) => string | undefined;
   #lastGood = 'there is no checkpoint';
   #begun = { step: 0, at: 0 };
   #told = { step: 0, at: -Infinity };
   #keptAt: number;
 
-  constructor(plan: TrainingPlan, around: Surroundings) {
+  /** @param warningOf  what a curve so far tells of a training that goes wrong without failing */
+  constructor(plan: TrainingPlan, around: Surroundings, warningOf: (curve: CurvePoint[]) => string | undefined = () => undefined) {
     this.#plan = plan;
     this.#around = around;
+    this.#warningOf = warningOf;
     this.#stride = Math.ceil(plan.steps / CURVE_POINTS);
     this.#keptAt = around.now();
   }
@@ -64,13 +69,17 @@ export class Log implements Position {
     const now = this.#around.now();
     const isPoint = this.step === 1 || this.step % this.#stride === 0;
     const isNews = now - this.#told.at >= TELL_EVERY_MS || this.step === this.#plan.steps;
-    if (isPoint || isNews) this.last = { loss: readScalar(metrics.loss), accuracy: readScalar(metrics.accuracy) };
+    if (isPoint || isNews) this.last = readScalars(metrics);
     tf.dispose(metrics);
     if (!isPoint && !isNews) return;
     const { loss = Number.NaN, accuracy } = this.last;
     if (!Number.isFinite(loss)) throw this.#diverged(`the loss is ${loss} at step ${this.step}`);
-    if (isPoint) this.curve.push({ step: this.step, epoch: this.step / this.#plan.stepsPerEpoch, loss, accuracy, learningRate });
+    if (isPoint) this.curve.push({ step: this.step, epoch: this.step / this.#plan.stepsPerEpoch, ...this.last, loss, learningRate });
     if (isNews) this.#tell(now, loss, accuracy);
+  }
+
+  get warning(): string | undefined {
+    return this.#warningOf(this.curve);
   }
 
   checkpointDue(seconds: number): boolean {
@@ -115,9 +124,11 @@ export class Log implements Position {
       images: this.step * batch,
       imagesPerSecond,
       secondsLeft,
+      warning: this.warning,
     });
     this.#told = { step: this.step, at: now };
   }
 }
 
-const readScalar = (scalar: Tensor): number => scalar.dataSync()[0] ?? Number.NaN;
+const readScalars = (metrics: Metrics): Measured =>
+  Object.fromEntries(Object.entries(metrics).map(([name, scalar]) => [name, scalar.dataSync()[0] ?? Number.NaN]));

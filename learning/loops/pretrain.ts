@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Failure } from '../../contracts/failures.ts';
 import type { PretrainJob } from '../../contracts/trainer.ts';
 import type { Rows } from '../feed.ts';
+import { memoryOf } from '../memory.ts';
 import { networkOf } from '../networks/network.ts';
 import { bytesTensor } from '../ops/native.ts';
 import { optimizerOf } from '../optimizers/choice.ts';
@@ -12,6 +13,7 @@ import { type PretrainBatch, pretrainStep } from '../steps/pretrain.ts';
 import type { Tensor } from '../tensorflow.ts';
 import { drawViews } from '../views/draw.ts';
 import { renderBatch } from '../views/render.ts';
+import { collapseOf } from './collapse.ts';
 import type { Surroundings } from './log.ts';
 import { imagesIn, type Outcome, train } from './train.ts';
 
@@ -27,6 +29,9 @@ export async function pretrain(job: PretrainJob, around: Surroundings): Promise<
   const { architecture, start, pretrain: settings, shards, untilEpoch } = job;
   const network = networkOf(architecture);
   const optimizer = optimizerOf(settings.optimizer, network.parameters, { weightDecay: settings.weightDecay });
+  const plan = planTraining({ ...settings, images: imagesIn(shards) });
+  const { projection } = architecture;
+  const memory = settings.memory.size > 0 ? memoryOf(network, settings.memory, projection) : undefined;
   return train<PretrainBatch>(
     {
       job,
@@ -34,11 +39,13 @@ export async function pretrain(job: PretrainJob, around: Surroundings): Promise<
       untilEpoch,
       network,
       optimizer,
-      plan: planTraining({ ...settings, images: imagesIn(shards) }),
-      step: pretrainStep(network, optimizer, { temperature: settings.temperature }),
+      plan,
+      step: pretrainStep(network, optimizer, { temperature: settings.temperature, accumulate: settings.accumulate }, memory),
+      more: memory?.slots,
       weights: start === undefined ? undefined : () => loadStart(join(around.folder, 'in', start), architecture, network.parameters),
       views: VIEWS,
       batch: (rows, epoch) => ({ pixels: viewsOf(rows, epoch, job) }),
+      warning: (curve) => collapseOf(curve, plan, { dimensions: projection, queue: settings.memory.size }),
     },
     around,
   );

@@ -5,10 +5,11 @@
 
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import type { CurvePoint } from '../../contracts/progress.ts';
 import type { Architecture, ShardFiles } from '../../contracts/trainer.ts';
 import { epochBatches, type Rows, windowImages } from '../feed.ts';
 import type { Network } from '../networks/network.ts';
-import { initialState, type State } from '../networks/parameters.ts';
+import { initialState, type ParameterSpec, type State } from '../networks/parameters.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { learningRateAt, type TrainingPlan } from '../plan.ts';
 import { loadCheckpoint, type Position, saveCheckpoint, saveModel } from '../state.ts';
@@ -32,12 +33,16 @@ export type Training<Batch extends { learningRate: Tensor }> = {
   network: Network;
   optimizer: Optimizer;
   step: Step<Batch, Metrics>;
+  /** What the state holds besides the network and its optimizer's slots. */
+  more?: ParameterSpec[];
   /** First weights and statistics; without it they are drawn. The loop owns them. */
   weights?(): Promise<State>;
   /** Views of each image that a batch shows the network. */
   views: 1 | 2;
   /** The tensors of a batch. The loop owns them. */
   batch(rows: Rows, epoch: number): Omit<Batch, 'learningRate'>;
+  /** What its curve so far tells of a training that goes wrong without failing, and what to change. */
+  warning?(curve: CurvePoint[]): string | undefined;
 };
 
 export const MODEL_FILE = 'model.safetensors';
@@ -50,7 +55,7 @@ export const MODEL_FILE = 'model.safetensors';
 export async function train<B extends { learningRate: Tensor }>(training: Training<B>, around: Surroundings): Promise<Outcome> {
   const { plan, architecture, network } = training;
   const end = Math.min(training.untilEpoch, plan.epochs) * plan.stepsPerEpoch;
-  const log = new Log(plan, around);
+  const log = new Log(plan, around, training.warning);
   const start = await begin(training, around.folder);
   log.resume(start);
   const course = stepper(training.step as Step<B & Record<string, Tensor>, Metrics>, around.execution, start.state);
@@ -80,7 +85,8 @@ export async function train<B extends { learningRate: Tensor }>(training: Traini
     if (finished && training.untilEpoch >= plan.epochs) {
       await save((state) => saveModel(join(around.folder, 'out', MODEL_FILE), state, network.parameters, architecture));
     }
-    return { finished, facts: { steps: log.step, batch: plan.batch, epochs: plan.epochs, ...log.last }, waitedSeconds: waited / 1000 };
+    const facts = { steps: log.step, batch: plan.batch, epochs: plan.epochs, ...log.last, warning: log.warning };
+    return { finished, facts, waitedSeconds: waited / 1000 };
   } finally {
     course.free();
   }
@@ -88,13 +94,14 @@ export async function train<B extends { learningRate: Tensor }>(training: Traini
 
 /** The state of the checkpoint, or fresh weights and empty slots. */
 async function begin<B extends { learningRate: Tensor }>(training: Training<B>, folder: string): Promise<{ state: State } & Position> {
-  const { job, architecture, network, optimizer } = training;
-  const parameters = [...network.parameters, ...optimizer.slots];
+  const { job, architecture, network, optimizer, more = [] } = training;
+  const parameters = [...network.parameters, ...optimizer.slots, ...more];
   if (job.resume) return loadCheckpoint(join(folder, 'in', job.resume), architecture, parameters);
   const given = (await training.weights?.()) ?? {};
   const drawn = initialState(
     parameters.filter(({ name }) => !given[name]),
     job.seed,
+    given,
   );
   return { state: { ...drawn, ...given }, step: 0, curve: [] };
 }

@@ -12,31 +12,30 @@ export type Network = {
   /**
    * @param values  weights and moving statistics, by name
    * @param x       images, float32 [B, H, W, 3] in 0..1
-   * @returns output: projections [B, D] or logits [B, C]; statistics: the moving ones after this batch, empty unless training
+   * @returns output: projections [B, D] or logits [B, C]; embeddings: what the classifier saw, [B, F], the output itself where there is
+   *          none; statistics: the moving ones after this batch, empty unless training
    */
-  apply(values: State, x: Tensor, mode: { training: boolean }): { output: Tensor; statistics: State };
+  apply(values: State, x: Tensor, mode: { training: boolean }): { output: Tensor; embeddings: Tensor; statistics: State };
 };
 
 /** Encoder with its whole projection head (classes 0), or with the head layers it keeps and a classifier. */
 export function networkOf({ encoder, headLayers, projection, classes }: Architecture): Network {
   const features = featureCount(encoder);
-  const top =
-    classes === 0
-      ? projectionHead(features, headLayers, projection)
-      : chain(keptHead(features, headLayers), classifierHead(features, classes));
-  return asNetwork(chain(resnet(encoder), top));
+  if (classes === 0) return asNetwork(chain(resnet(encoder), projectionHead(features, headLayers, projection)));
+  return asNetwork(chain(resnet(encoder), keptHead(features, headLayers)), classifierHead(features, classes));
 }
 
 /** The encoder alone; its output is the features [B, F]. */
 export const encoderOf = ({ encoder }: Pick<Architecture, 'encoder'>): Network => asNetwork(resnet(encoder));
 
-function asNetwork(layer: Layer): Network {
+function asNetwork(body: Layer, classifier?: Layer): Network {
   return {
-    parameters: layer.parameters,
+    parameters: [...body.parameters, ...(classifier?.parameters ?? [])],
     apply(values, x, { training }) {
       const statistics: State = {};
-      const output = layer.apply(values, x, { training, statistics });
-      return { output, statistics: Object.fromEntries(Object.entries(statistics).map(([name, kept]) => [name, hand(kept)])) };
+      const embeddings = body.apply(values, x, { training, statistics });
+      const output = classifier?.apply(values, embeddings, { training, statistics }) ?? embeddings;
+      return { output, embeddings, statistics: Object.fromEntries(Object.entries(statistics).map(([name, kept]) => [name, hand(kept)])) };
     },
   };
 }

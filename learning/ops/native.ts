@@ -24,6 +24,8 @@ export type Binding = {
   addGraphFunction(name: string, graphDef: Uint8Array, inputs: string, outputs: string, mustCompile: boolean): void;
   /** One op joins the graph under construction; what TensorFlow infers of its outputs, −1 for a side not known. */
   appendToGraph(name: string, graphDef: Uint8Array, inputs: string, fresh: boolean): { dtype: number; shape?: number[] }[];
+  /** The recorder's: the same tensor, there only when all of the others are. */
+  identityAfter?(id: number, awaited: number[]): Handle;
   /** The definition of an op: a serialized OpDef. */
   getOpDef(op: string): Uint8Array;
   getNumOfTensors(): number;
@@ -111,6 +113,17 @@ export function hand(kept: Tensor): Tensor {
   const tensor = kept.clone();
   kept.dispose();
   return tensor;
+}
+
+/**
+ * The same tensor, in a compiled step there only when all of `awaited` are, so that what is made of it does not begin, and takes no
+ * memory, before. Op by op things are done in their order anyway.
+ */
+export function after(tensor: Tensor, awaited: Tensor[]): Tensor {
+  const { identityAfter } = binding();
+  if (!identityAfter) return tensor;
+  const [[id], ids] = [backend().getInputTensorIds([tensor]), backend().getInputTensorIds(awaited)];
+  return backend().createOutputTensor(identityAfter(id!, ids));
 }
 
 /**

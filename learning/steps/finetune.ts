@@ -1,9 +1,11 @@
 /** One step of supervised training: fine-tuning of a pretrained network, or the baseline. */
-import { accuracyOf, crossEntropy } from '../losses/cross-entropy.ts';
+import { accuracyOf, type CrossEntropyOptions, crossEntropy } from '../losses/cross-entropy.ts';
+import { supervisedContrastive } from '../losses/supervised-contrastive.ts';
 import type { Network } from '../networks/network.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
-import type { Tensor } from '../tensorflow.ts';
-import { gradientsOf, imagesOf, nextState, type Step } from './step.ts';
+import { type Tensor, tf } from '../tensorflow.ts';
+import { gradientsInParts, partsOf, rowsOf, shareOf } from './parts.ts';
+import { imagesOf, nextState, type Step } from './step.ts';
 
 /** pixels [B, H, W, 3], 0 to 255; labels int32 [B], each in 0..C−1; learningRate: float32 scalar. */
 export type FinetuneBatch = { pixels: Tensor; labels: Tensor; learningRate: Tensor };
@@ -18,20 +20,38 @@ export type Normalisation = 'batch' | 'stored';
 /** Below so many images a batch has no statistics worth the name. */
 const LEAST_BATCH = 16;
 
-/** What a fine-tuning goes by; the baseline has no statistics to start from. */
+/** What a fine-tuning goes by; the baseline has no statistics to start from. @param batch  images of one part of a batch */
 export const normalisationOf = (batch: number, baseline: boolean): Normalisation => (baseline || batch >= LEAST_BATCH ? 'batch' : 'stored');
 
-/** Everything is trained, kept head layers too (google-research/simclr#109). */
+export type FinetuneSettings = CrossEntropyOptions & {
+  normalisation: Normalisation;
+  /** Share of the supervised contrastive loss of the classifier's inputs; the rest is cross-entropy. */
+  contrastive?: { weight: number; temperature: number };
+  /** Parts of a batch, one after the other; `parts.ts` says what is the same then. The contrastive loss sees its part alone. */
+  accumulate?: number;
+};
+
+/**
+ * Everything is trained, kept head layers too (google-research/simclr#109).
+ *   L = (1 − a)·L_cross-entropy + a·L_contrastive,  a = `contrastive.weight`  (Gunel et al. 2021, arXiv 2011.01403, eq. 1)
+ */
 export function finetuneStep(
   network: Network,
   optimizer: Optimizer,
-  { normalisation }: { normalisation: Normalisation },
+  { normalisation, contrastive = { weight: 0, temperature: 1 }, accumulate = 1, ...options }: FinetuneSettings,
 ): Step<FinetuneBatch, FinetuneMetrics> {
+  const { weight, temperature } = contrastive;
+  const lossOf = (logits: Tensor, embeddings: Tensor, labels: Tensor) => {
+    const supervised = crossEntropy(logits, labels, options);
+    if (weight === 0) return supervised;
+    return tf.add(tf.mul(supervised, 1 - weight), tf.mul(supervisedContrastive(embeddings, labels, temperature), weight));
+  };
   return (state, { pixels, labels, learningRate }) => {
     const images = imagesOf(pixels);
-    const { loss, extra, gradients } = gradientsOf(network.parameters, state, (values) => {
-      const { output, statistics } = network.apply(values, images, { training: normalisation === 'batch' });
-      return { loss: crossEntropy(output, labels), extra: { output, statistics } };
+    const parts = partsOf(labels.size, accumulate);
+    const { loss, extra, gradients } = gradientsInParts(network.parameters, state, images, parts, (values, own, part) => {
+      const { output, embeddings, statistics } = network.apply(values, own, { training: normalisation === 'batch' });
+      return { loss: shareOf(lossOf(output, embeddings, rowsOf(labels, part)), part), extra: { output, statistics } };
     });
     return {
       state: nextState(state, optimizer, gradients, extra.statistics, learningRate),

@@ -4,6 +4,7 @@ import type { Architecture } from '../../contracts/trainer.ts';
 import { graphOf, type Precision } from '../compile/compile.ts';
 import type { Graph } from '../compile/graph.ts';
 import { heldGraph } from '../compile/held.ts';
+import { memoryOf } from '../memory.ts';
 import { networkOf } from '../networks/network.ts';
 import type { ParameterSpec, State } from '../networks/parameters.ts';
 import { bytesTensor } from '../ops/native.ts';
@@ -35,6 +36,7 @@ export function stepGraphs(recipe: Recipe, architectures: Architectures, precisi
     }),
     distill: optimizerOf(distill.optimizer, student.parameters, { weightDecay: distill.weightDecay }),
   };
+  const memory = pretrain.memory.size > 0 ? memoryOf(representation, pretrain.memory, pretrain.projection) : undefined;
   const { size, classes } = architectures.classifier;
   const labelled = (images: number) => ({ pixels: tf.fill([images, size, size, 3], 0), labels: tf.zeros([images], 'int32') });
   const bytes = new Uint8Array(2 * pretrain.batch * size * size * 3);
@@ -42,12 +44,18 @@ export function stepGraphs(recipe: Recipe, architectures: Architectures, precisi
     graphOfStep(step as AnyStep, parameters, { ...batch, learningRate: tf.scalar(0) }, precision);
   return {
     pretrain: graph(
-      pretrainStep(representation, optimizers.pretrain, pretrain),
-      [...representation.parameters, ...optimizers.pretrain.slots],
+      pretrainStep(representation, optimizers.pretrain, pretrain, memory),
+      [...representation.parameters, ...optimizers.pretrain.slots, ...(memory?.slots ?? [])],
       { pixels: bytesTensor(bytes, [2 * pretrain.batch, size, size, 3]) },
     ),
     finetune: graph(
-      finetuneStep(classifier, optimizers.finetune, { normalisation: normalisationOf(finetune.batch, false) }),
+      finetuneStep(classifier, optimizers.finetune, {
+        normalisation: normalisationOf(finetune.batch / finetune.accumulate, false),
+        contrastive: finetune.contrastive,
+        smoothing: finetune.labelSmoothing,
+        accumulate: finetune.accumulate,
+        classWeights: finetune.classWeights === 'balanced' ? new Array<number>(classes).fill(1) : undefined,
+      }),
       [...classifier.parameters, ...optimizers.finetune.slots],
       labelled(finetune.batch),
     ),

@@ -78,6 +78,37 @@ test('viewsOf: a law of what never happens does not count', () => {
   expect(viewsKey({ jitter: 0, jitterForm: 'v1', jitterProbability: 0.1 })).toBe(viewsKey({ jitter: 0 }));
 });
 
+test('an option that is off is no part of a key, and one that is on is', () => {
+  const { pretrain, finetune, distill } = recipeOf();
+  const chain = { images, labels, teacher: { kind: 'classifier' as const, key: 't', digest: 't' } };
+  const representation = { kind: 'representation' as const, key: 'r', digest: 'r' };
+  const settings = (...slices: unknown[]) => JSON.stringify(slices);
+  const off = settings(
+    representationOf({ ...recipeOf(), images }).slice,
+    classifierOf({ ...recipeOf(), images, labels, representation }).slice,
+    studentOf({ ...recipeOf(), ...chain, representation }).slice,
+  );
+  expect(off).not.toMatch(/memory|accumulate|labelSmoothing|classWeights|contrastive/);
+  for (const change of [{ memory: { size: 64 } }, { accumulate: 2 }])
+    expect(representationKey({ pretrain: { ...pretrain, ...change } })).not.toBe(representationKey());
+  for (const change of [
+    { accumulate: 2 },
+    { labelSmoothing: 0.1 },
+    { classWeights: 'balanced' as const },
+    { contrastive: { weight: 0.1 } },
+  ]) {
+    for (const pretrained of [true, false]) {
+      const changed = classifierKey({ finetune: { ...finetune, ...change } }, pretrained);
+      expect(changed).not.toBe(classifierKey({}, pretrained));
+    }
+  }
+  expect(representationKey({ pretrain: { memory: { decay: 0.5 } } })).toBe(representationKey());
+  expect(classifierKey({ finetune: { contrastive: { temperature: 0.5 } } })).toBe(classifierKey());
+  const studentKey = (accumulate: number) =>
+    studentOf({ ...recipeOf({ distill: { ...distill, accumulate } }), ...chain, representation }).key;
+  expect(studentKey(2)).not.toBe(studentKey(1));
+});
+
 test('classifierOf: settings of the baseline count for the baseline only, and those of fine-tuning not for it', () => {
   const change = { finetune: { baseline: { weightDecay: 0.1 } } };
   expect(classifierKey(change)).toBe(classifierKey());

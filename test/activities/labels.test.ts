@@ -1,6 +1,6 @@
 /** Labels of a draw, packed for fine-tuning and hidden from distillation, on a store in memory. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { hideLabels, packLabelled } from '../../activities/labels.ts';
+import { countsOf, hideLabels, packLabelled } from '../../activities/labels.ts';
 import type { ShardEntry } from '../../activities/shardset.ts';
 import type { LabelsRef } from '../../contracts/artifacts.ts';
 import { encodeShard, readShard } from '../../learning/images/shards.ts';
@@ -56,6 +56,12 @@ describe('packLabelled, held out', () => {
   test('takes those kept from training instead', async () => {
     const [pack] = await packLabelled(artifacts, labels, shards, 'heldOut');
     expect(readShard(pack?.bytes ?? new Uint8Array()).ids).toEqual(['image-0', 'image-5']);
+  });
+});
+
+describe('countsOf', () => {
+  test('counts the packed images of each class, also of one that has none', async () => {
+    expect(countsOf(await packLabelled(artifacts, labels, shards), 3)).toEqual([2, 1, 0]);
   });
 });
 

@@ -89,4 +89,6 @@ test('forwardCost: half the width is a quarter of the work, twice the size four 
 test('workOf: pretraining is two views of every image in every epoch, forwards and twice backwards', () => {
   const recipe = Recipe.parse({ name: 'x', images: { train: 'x' }, encoder: { width: 1 }, pretrain: { epochs: 10 } });
   expect(workOf(recipe, 100, [5, 10, 100]).pretrain).toBeCloseTo(10 * 100 * 2 * 3 * 0.56e9);
+  recipe.pretrain.memory.size = 64; // and one view forwards once more
+  expect(workOf(recipe, 100, [5, 10, 100]).pretrain).toBeCloseTo(10 * 100 * (2 * 3 + 1) * 0.56e9);
 });

@@ -117,6 +117,20 @@ describe('recipe: mistakes', () => {
     [{ views: { minArea: 0.5, maxArea: 0.3 } }, 'views.maxArea: must be at least views.minArea (0.5), got 0.3'],
     [{ views: { aspect: [2, 1] } }, 'views.aspect: must be two numbers, the smaller one first'],
     [{ views: { blurSigma: [2, 1] } }, 'views.blurSigma: must be two numbers, the smaller one first'],
+    [
+      { pretrain: { optimizer: 'adamw' } },
+      'pretrain.learningRate.base: must be ≤ 0.02 with pretrain.optimizer adamw, such as 0.001 with scaling none, got 0.2',
+    ],
+    [
+      { distill: { optimizer: 'adamw', learningRate: { base: 0.03 } } },
+      'distill.learningRate.base: must be ≤ 0.02 with distill.optimizer adamw, such as 0.001 with scaling none, got 0.03',
+    ],
+    [
+      { finetune: { optimizer: 'adamw', learningRate: { base: 0.001 } } },
+      'finetune.baseline.learningRate.base: must be ≤ 0.02 with finetune.optimizer adamw, such as 0.001 with scaling none, got 0.1',
+    ],
+    [{ pretrain: { batch: 8, accumulate: 5 } }, 'pretrain.accumulate: must leave two images of pretrain.batch (8) to each part, got 5'],
+    [{ finetune: { batch: 8, accumulate: 9 } }, 'finetune.accumulate: must leave an image of finetune.batch (8) to each part, got 9'],
   ] as const)('recipe: rules across fields: %j', (change, message) => {
     expect(mistakes({ ...smallest, ...change })).toEqual([message]);
   });
@@ -126,6 +140,8 @@ describe('recipe: mistakes', () => {
     [{ pretrain: { headLayers: 2 }, finetune: { fromHeadLayer: 1 } }],
     [{ seed: 2 ** 32 - 1 }],
     [{ views: { minArea: 0.3, maxArea: 0.3, aspect: [1, 1], rotation: 180 } }],
+    [{ pretrain: { batch: 8, accumulate: 4 }, finetune: { batch: 8, accumulate: 8 } }],
+    [{ pretrain: { optimizer: 'adamw' as const, learningRate: { base: 0.001, scaling: 'none' as const } } }],
     [{ finetune: { fromHeadLayer: 0 }, views: { blur: false }, encoder: { depth: 50, stem: 'imagenet' } }],
   ])('recipe: %j is allowed', (change) => {
     expect(mistakes({ ...smallest, ...change })).toEqual([]);

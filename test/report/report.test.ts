@@ -141,6 +141,19 @@ test('renderReport: what is missing is left out, not shown empty', async () => {
   expect(page).toContain('How good it is');
 });
 
+test('renderReport: says what went wrong in pretraining, and what it measured of its embeddings', async () => {
+  const { curves, ...input } = sampleInput();
+  const measured = curves.map(({ points, ...curve }) => ({
+    ...curve,
+    points: points.map((point) =>
+      curve.stage === 'representation' ? { ...point, accuracy: 0.625, entropy: 1.5, deviation: 0.125 } : point,
+    ),
+  }));
+  const page = await renderReport({ ...input, curves: measured, warning: 'Pretraining has collapsed' });
+  expect(page).toContain('<li>Pretraining has collapsed.</li>');
+  expect(page.match(/62\.5 % of the first views .* 1\.50 nats.* 0\.125 /g)).toHaveLength(1);
+});
+
 test('renderReport: a hundred classes give a list of mistakes instead of a matrix', async () => {
   const classes = Array.from({ length: 100 }, (_, c) => `class-${c}`);
   const confusion = classes.map((_, t) => classes.map((__, p) => (t === p ? 9 : p === t + 1 ? 1 : 0)));

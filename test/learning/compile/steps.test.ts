@@ -1,8 +1,10 @@
 /** Every step of the project, compiled, against the same step carried out op by op. */
 import { describe, expect, test } from 'vitest';
+import { memoryOf } from '../../../learning/memory.ts';
 import { networkOf } from '../../../learning/networks/network.ts';
 import { initialState, type ParameterSpec, type State } from '../../../learning/networks/parameters.ts';
 import { binding, bytesTensor } from '../../../learning/ops/native.ts';
+import { adamw } from '../../../learning/optimizers/adamw.ts';
 import { lars } from '../../../learning/optimizers/lars.ts';
 import { momentum } from '../../../learning/optimizers/momentum.ts';
 import { distillStep } from '../../../learning/steps/distill.ts';
@@ -31,6 +33,8 @@ const adaptive = lars(representation.parameters, { weightDecay: 1e-4 });
 const plain = momentum(classifier.parameters, { weightDecay: 1e-4, classifierRate: 2 });
 const larsImagenet = lars(imagenet.parameters, { weightDecay: 1e-4 });
 
+const memory = memoryOf(representation, { size: 80, decay: 0.9 }, 16);
+
 type AnyStep = Step<Record<string, Tensor>, Record<string, Tensor>>;
 type Case = { step: AnyStep; parameters: ParameterSpec[]; batch(from: number): Record<string, Tensor> };
 const caseOf = (step: unknown, parameters: ParameterSpec[], batch: Case['batch']): Case => ({ step: step as AnyStep, parameters, batch });
@@ -53,6 +57,22 @@ const cases: Record<string, Case> = {
   ),
   'fine-tune by stored statistics': caseOf(
     finetuneStep(classifier, plain, { normalisation: 'stored' }),
+    [...classifier.parameters, ...plain.slots],
+    (from) => ({ pixels: pixels(from), labels: labels(from) }),
+  ),
+  'pretrain with a memory, in parts': caseOf(
+    pretrainStep(representation, adaptive, { temperature: 0.5, accumulate: 2 }, memory),
+    [...representation.parameters, ...adaptive.slots, ...memory.slots],
+    (from) => ({ pixels: pixels(from) }),
+  ),
+  'fine-tune on all of its losses, in parts': caseOf(
+    finetuneStep(classifier, plain, {
+      normalisation: 'batch',
+      contrastive: { weight: 0.3, temperature: 0.2 },
+      smoothing: 0.1,
+      classWeights: [0.5, 1, 1.5, 1],
+      accumulate: 2,
+    }),
     [...classifier.parameters, ...plain.slots],
     (from) => ({ pixels: pixels(from), labels: labels(from) }),
   ),
@@ -144,6 +164,15 @@ describe.each(Object.entries(cases))('%s', (name, each) => {
       expect(weightsAfter({ ...usual, [changed]: value }), changed).not.toEqual(weightsAfter(usual));
     }
   });
+});
+
+test('adamw: after five compiled steps losses and all state are the eager ones, to 1e-4', () => {
+  const averaging = adamw(classifier.parameters, { weightDecay: 1e-2 });
+  const step = finetuneStep(classifier, averaging, { normalisation: 'batch' });
+  const each = caseOf(step, [...classifier.parameters, ...averaging.slots], (from) => ({ pixels: pixels(from), labels: labels(from) }));
+  const { losses, state } = apart(fiveSteps(each, 'float32'), fiveSteps(each, 'eager'));
+  expect(losses).toBeLessThan(1e-4);
+  expect(state).toBeLessThan(1e-4);
 });
 
 test('predictor: compiled, it takes any number of images and gives what the eager one gives', () => {

@@ -1,6 +1,7 @@
 import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { Failure } from '../../../contracts/failures.ts';
 import type { DistillJob, FinetuneJob, PretrainJob, ShardFiles, ViewSettings } from '../../../contracts/trainer.ts';
 import { distill } from '../../../learning/loops/distill.ts';
 import { finetune } from '../../../learning/loops/finetune.ts';
@@ -10,6 +11,7 @@ import type { Outcome } from '../../../learning/loops/train.ts';
 import { networkOf } from '../../../learning/networks/network.ts';
 import { initialState } from '../../../learning/networks/parameters.ts';
 import { binding } from '../../../learning/ops/native.ts';
+import { readSafetensors } from '../../../learning/safetensors.ts';
 import { saveModel } from '../../../learning/state.ts';
 import { tf } from '../../../learning/tensorflow.ts';
 import { architecture, CLASSES, scratch, settings, supply, surroundings } from './scratch.ts';
@@ -17,7 +19,7 @@ import { architecture, CLASSES, scratch, settings, supply, surroundings } from '
 const recipe = settings({
   pretrain: { epochs: 3, batch: 6, headLayers: 2, projection: 16 },
   finetune: { epochs: 3, atLeastSteps: 0, batch: 6 },
-  distill: { epochs: 3, batch: 6, labelled: 0.3 },
+  distill: { epochs: 3, batch: 6, labelled: 0.3, optimizer: 'adamw', learningRate: { base: 0.001, scaling: 'none' } },
 });
 const common = { ...recipe.compute, seed: 5, checkpointSeconds: 1e6 };
 const classifier = architecture({ classes: CLASSES, headLayers: 1 });
@@ -30,7 +32,7 @@ type Case = {
 };
 
 /** Pretraining, of views that were written before or of images. */
-function pretraining(views?: ViewSettings): Case {
+function pretraining(views?: ViewSettings, changes: Partial<PretrainJob['pretrain']> = {}): Case {
   return {
     views: views ? 1 : 2,
     prepare: async () => undefined,
@@ -38,7 +40,7 @@ function pretraining(views?: ViewSettings): Case {
       const job: PretrainJob = {
         kind: 'pretrain',
         architecture: architecture(),
-        pretrain: recipe.pretrain,
+        pretrain: { ...recipe.pretrain, ...changes },
         shards,
         views,
         untilEpoch: 3,
@@ -54,6 +56,7 @@ function pretraining(views?: ViewSettings): Case {
 const cases: Record<string, Case> = {
   pretrain: pretraining(),
   'pretrain on device': pretraining({ kind: 'simclr', jitter: 0.5, minArea: 0.08, blur: false }),
+  'pretrain with a memory': pretraining(undefined, { memory: { size: 10, decay: 0.9 } }),
   finetune: {
     views: 1,
     prepare: (folder) => writeModel(join(folder, 'in', 'representation.safetensors'), architecture(), 6),
@@ -199,17 +202,36 @@ describe('pretrain: segments and checkpoints', () => {
   });
 });
 
-test('pretrain: a learning rate beyond reason ends as TrainingDiverged and names the last good checkpoint', async () => {
+test('pretrain: the representation is the trained network, not the averaged one of the memory', async () => {
   const { folder, shards } = await folderFor(cases.pretrain!);
-  const wild = {
-    ...recipe.pretrain,
-    optimizer: 'momentum' as const,
-    warmupEpochs: 0,
-    learningRate: { base: 1e30, scaling: 'none' as const },
-  };
-  const job: PretrainJob = { kind: 'pretrain', architecture: architecture(), pretrain: wild, shards, untilEpoch: 3, ...common };
-  await expect(pretrain(job, surroundings(folder))).rejects.toMatchObject({
-    kind: 'TrainingDiverged',
-    message: expect.stringContaining('there is no checkpoint'),
-  });
+  await pretraining(undefined, { memory: { size: 10, decay: 0.9 } }).run(shards, surroundings(folder), {});
+  const { tensors } = await readSafetensors(join(folder, 'out', 'checkpoint-00000006.safetensors'));
+  const model = await readSafetensors(join(folder, 'out', 'model.safetensors'));
+  const { parameters } = networkOf(architecture());
+  expect(Object.keys(model.tensors).sort()).toEqual(parameters.map(({ name }) => name).sort());
+  for (const { name } of parameters) expect(model.tensors[name]!.data, name).toEqual(tensors[name]!.data);
+  const kernel = 'encoder/stem/conv/kernel';
+  expect(tensors[`memory/${kernel}`]!.data).not.toEqual(tensors[kernel]!.data);
+  expect(tensors['memory/queue']!.shape).toEqual([10, 16]);
 });
+
+test.each([
+  [0, 1e6],
+  [1, 1], // the first step of a warm-up moves nothing, so its checkpoint is good
+])(
+  'pretrain: a learning rate beyond reason after %i epochs of warm-up ends as TrainingDiverged and names the last good checkpoint',
+  async (warmupEpochs, checkpointSeconds) => {
+    const { folder, shards } = await folderFor(cases.pretrain!);
+    const learningRate = { base: 1e30, scaling: 'none' as const };
+    const wild = { ...recipe.pretrain, optimizer: 'momentum' as const, warmupEpochs, learningRate };
+    const job: PretrainJob = { kind: 'pretrain', architecture: architecture(), pretrain: wild, shards, untilEpoch: 3, ...common };
+    const around = surroundings(folder);
+    const failure = await pretrain({ ...job, checkpointSeconds }, around).catch((error: Failure) => error);
+    const last = around.heard.checkpoints.at(-1)?.step;
+    expect(last === undefined).toBe(warmupEpochs === 0);
+    expect(failure).toMatchObject({
+      kind: 'TrainingDiverged',
+      message: expect.stringContaining(last ? `the checkpoint of step ${last} was the last good one` : 'there is no checkpoint'),
+    });
+  },
+);

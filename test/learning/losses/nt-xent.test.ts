@@ -116,6 +116,13 @@ describe('contrastiveMetrics', () => {
     expect(scalarOf(contrastiveMetrics(axes(4, 1), 0.5).accuracy)).toBe(1);
   });
 
+  test('contrastiveMetrics: the deviation is 0 for equal embeddings, and that of each dimension of the normalised rows else', () => {
+    expect(scalarOf(contrastiveMetrics(tf.mul(tf.ones([8, 3]), 5), 0.5).deviation)).toBeCloseTo(0, 5);
+    // Each of four dimensions is 1 in two of eight rows: mean 1/4, variance 1/4·(3/4)² + 3/4·(1/4)² = 3/16.
+    expect(scalarOf(contrastiveMetrics(tf.mul(axes(4, 1), 7), 0.5).deviation)).toBeCloseTo(Math.sqrt(3 / 16), 5);
+    expect(scalarOf(contrastiveMetrics(noise([4000, 64], 1), 0.5).deviation)).toBeCloseTo(1 / Math.sqrt(64), 3);
+  });
+
   test('contrastiveMetrics: equal embeddings have the entropy ln N', () => {
     expect(scalarOf(contrastiveMetrics(tf.ones([8, 3]), 0.5).entropy)).toBeCloseTo(Math.log(4), 5);
     expect(distance(contrastiveMetrics(axes(4, 1), 0.01).entropy, tf.scalar(0))).toBeLessThan(1e-5);

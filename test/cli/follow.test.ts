@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest';
+import { show } from '../../cli/follow.ts';
+
+test('show: a warning of a training under way, or of a finished segment, is said once', () => {
+  const said: string[] = [];
+  const display = { update: () => undefined, say: (line: string) => void said.push(line), end: () => undefined };
+  const told = new Set<string>();
+  const beat = { stage: 'representation', done: 1, total: 2, unit: 'steps' as const, warning: 'It has collapsed' };
+  show({ beats: [beat], retries: [] }, display, told);
+  show({ progress: { stages: [], warning: 'It has collapsed' }, beats: [beat], retries: [] }, display, told);
+  show({ progress: { stages: [] }, beats: [{ ...beat, warning: undefined }], retries: [] }, display, told);
+  expect(said).toEqual(['⚠ It has collapsed']);
+});
