@@ -97,7 +97,7 @@ const Pretrain = z.strictObject({
   epochs: Epochs.default(20),
   batch: z.int().min(2).max(65_536).default(64).describe('N images a step; the loss sees 2N views'),
   temperature: z.number().positive().max(10).default(0.2),
-  headLayers: z.union([z.literal(2), z.literal(3)]).default(3),
+  headLayers: z.int().min(0).max(3).default(3).describe('layers of the projection head; with 0 the features themselves are compared'),
   projection: z.int().min(2).max(4096).default(64).describe('width of the projection'),
   optimizer: Optimizer.default('lars'),
   learningRate: LearningRate.default({ base: 0.2, scaling: 'sqrt' }),
@@ -228,11 +228,12 @@ export const Recipe = z
         params: { between: ['labels.fractions'] },
       });
     }
-    if (recipe.finetune.fromHeadLayer >= recipe.pretrain.headLayers) {
+    const [{ headLayers }, { fromHeadLayer }] = [recipe.pretrain, recipe.finetune];
+    if (fromHeadLayer > 0 && fromHeadLayer >= headLayers) {
       context.addIssue({
         code: 'custom',
         path: ['finetune', 'fromHeadLayer'],
-        message: `must be below pretrain.headLayers (${recipe.pretrain.headLayers}), got ${recipe.finetune.fromHeadLayer}`,
+        message: `must be ${headLayers > 0 ? `below pretrain.headLayers (${headLayers})` : '0 where pretrain.headLayers is 0'}, got ${fromHeadLayer}`,
         params: { between: ['pretrain.headLayers', 'finetune.fromHeadLayer'] },
       });
     }

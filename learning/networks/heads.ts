@@ -3,9 +3,10 @@ import { chain, dense, type Layer, norm, rectifier } from './layers.ts';
 
 /**
  * Projection head, [B, F] → [B, projection] (google-research/simclr, tf2/model.py `ProjectionHead`): dense without bias and batch
- * norm, hidden width F, ReLU in between; the last norm has no beta and no ReLU follows.
+ * norm, hidden width F, ReLU in between; the last norm has no beta and no ReLU follows. Of no layers, it gives the features, [B, F].
  */
 export function projectionHead(features: number, layers: number, projection: number): Layer {
+  if (layers === 0) return chain();
   const last = chain(projectionDense(layers, features, projection), norm(`head/layer${layers}/norm`, projection, { beta: false }));
   return chain(keptHead(features, layers - 1), last);
 }

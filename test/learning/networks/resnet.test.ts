@@ -36,6 +36,20 @@ describe('encoderOf: parameter counts are those of google-research/simclr', () =
 });
 
 describe('networkOf: heads', () => {
+  test('networkOf: without a head the features themselves come out', () => {
+    const [bare, encoder] = [networkOf(architecture({ headLayers: 0 })), encoderOf({ encoder: tiny })];
+    expect(bare.parameters).toEqual(encoder.parameters);
+    const [state, images] = [initialState(bare.parameters, 1), noise([2, 16, 16, 3], 1)];
+    const [ours, features] = [bare, encoder].map((network) => network.apply(state, images, { training: false }).output);
+    expect(distance(ours!, features!)).toBe(0);
+  });
+
+  test('networkOf: a head of one layer is a dense one and a norm without beta, as SimCLR’s linear head', () => {
+    const names = networkOf(architecture({ headLayers: 1 })).parameters.map(({ name }) => name);
+    const expected = ['dense/kernel', 'norm/gamma', 'norm/mean', 'norm/variance'].map((name) => `head/layer1/${name}`);
+    expect(names.filter((name) => name.startsWith('head/'))).toEqual(expected);
+  });
+
   test.each<[Encoder['depth'], number, number, number]>([
     [18, 3, 128, 592_000], // method.md §5
     [18, 2, 128, 328_832],
