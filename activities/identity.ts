@@ -65,7 +65,7 @@ export function classifierOf({
   finetune,
   seed,
 }: FinetuneInput): Identity & { architecture: Architecture } {
-  const { baseline, fromHeadLayer, headLearningRateFactor, learningRate, weightDecay, ...both } = finetune;
+  const { baseline, train, fromHeadLayer, headLearningRateFactor, learningRate, weightDecay, ...both } = finetune;
   const budget = {
     ...both,
     accumulate: unlessOne(both.accumulate),
@@ -74,7 +74,10 @@ export function classifierOf({
     contrastive: both.contrastive.weight > 0 ? both.contrastive : undefined,
   };
   const architecture = classifierArchitecture({ encoder, pretrain, finetune }, images.size, images.classes.length);
-  const training = representation ? { ...budget, headLearningRateFactor, learningRate, weightDecay } : { ...budget, ...baseline };
+  const frozen = train === 'all' ? {} : { train };
+  const training = representation
+    ? { ...budget, ...frozen, headLearningRateFactor, learningRate, weightDecay }
+    : { ...budget, ...baseline };
   const inputs = [images.pool.digest, labels.digest, ...(representation ? [representation.digest] : [])];
   return { ...identity('classifier', { architecture, finetune: training, seed }, inputs), architecture };
 }

@@ -116,6 +116,10 @@ const Pretrain = z.strictObject({
 });
 
 const Finetune = z.strictObject({
+  train: z
+    .union([z.enum(['all', 'head']), z.strictObject({ afterGroup: z.int().min(0).max(3) })])
+    .default('all')
+    .describe('all; {afterGroup: n}, what follows group n of the encoder (0: its stem); head, the kept head layers and the classifier'),
   fromHeadLayer: z.int().min(0).max(2).default(1).describe('head layers kept: 1 for few labels (SimCLRv2), 0 drops the head'),
   epochs: Epochs.default(30),
   atLeastSteps: z.int().min(0).max(1_000_000).default(200).describe('so that fifty images get a training worth the name'),

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { FinetuneJob } from '../../contracts/trainer.ts';
 import { balancedWeights } from '../losses/cross-entropy.ts';
+import { trainedParameters } from '../networks/frozen.ts';
 import { networkOf } from '../networks/network.ts';
 import { optimizerOf } from '../optimizers/choice.ts';
 import { planTraining } from '../plan.ts';
@@ -21,7 +22,8 @@ export async function finetune(job: FinetuneJob, around: Surroundings): Promise<
   const plan = planTraining({ ...settings, learningRate, images: imagesIn(shards) });
   const network = networkOf(architecture);
   const classifierRate = baseline ? 1 : settings.headLearningRateFactor;
-  const optimizer = optimizerOf(settings.optimizer, network.parameters, { weightDecay, classifierRate });
+  const trained = baseline ? 'all' : (settings.train ?? 'all'); // a job of an older version has none
+  const optimizer = optimizerOf(settings.optimizer, trainedParameters(network, trained), { weightDecay, classifierRate });
   const normalisation = normalisationOf(plan.batch / Math.min(settings.accumulate, plan.batch), baseline);
   const representation = () =>
     loadRepresentation(join(around.folder, 'in', 'representation.safetensors'), architecture, network.parameters);
@@ -35,6 +37,7 @@ export async function finetune(job: FinetuneJob, around: Surroundings): Promise<
       optimizer,
       step: finetuneStep(network, optimizer, {
         normalisation,
+        trained,
         contrastive: settings.contrastive,
         smoothing: settings.labelSmoothing,
         accumulate: settings.accumulate,

@@ -6,8 +6,11 @@ import { relu } from '../ops/relu.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
 import type { ParameterSpec, Part, State } from './parameters.ts';
 
-/** One pass through a network. Norms read this batch's statistics when training, and leave the new moving ones in `statistics`, kept. */
-export type Pass = { training: boolean; statistics: State };
+/**
+ * One pass through a network. Norms read this batch's statistics when training, and leave the new moving ones in `statistics`, kept;
+ * those that are frozen go by their stored ones. `isFrozen`: of a parameter, by its name.
+ */
+export type Pass = { training: boolean; isFrozen(name: string): boolean; statistics: State };
 export type Layer = { parameters: ParameterSpec[]; apply(values: State, x: Tensor, pass: Pass): Tensor };
 
 /** Share of the old moving statistics kept at every step. */
@@ -51,7 +54,7 @@ export function norm(name: string, channels: number, { gamma = 1, beta = true }:
       const scale = weightOf(values, names.gamma);
       const shift = beta ? weightOf(values, names.beta) : tf.zeros([channels]);
       const [mean, variance] = [weightOf(values, names.mean), weightOf(values, names.variance)];
-      if (!pass.training) return reshapeLike(batchNormStored(map, scale, shift, mean, variance), x, flat);
+      if (!pass.training || pass.isFrozen(names.mean)) return reshapeLike(batchNormStored(map, scale, shift, mean, variance), x, flat);
       const batch = batchNormTraining(map, scale, shift);
       pass.statistics[names.mean] = keep(moved(mean, batch.mean));
       pass.statistics[names.variance] = keep(moved(variance, batch.variance));

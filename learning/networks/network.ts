@@ -12,10 +12,15 @@ export type Network = {
   /**
    * @param values  weights and moving statistics, by name
    * @param x       images, float32 [B, H, W, 3] in 0..1
+   * @param mode    isFrozen: whose stored statistics serve in training too, by name; none unless it is given
    * @returns output: projections [B, D] or logits [B, C]; embeddings: what the classifier saw, [B, F], the output itself where there is
    *          none; statistics: the moving ones after this batch, empty unless training
    */
-  apply(values: State, x: Tensor, mode: { training: boolean }): { output: Tensor; embeddings: Tensor; statistics: State };
+  apply(
+    values: State,
+    x: Tensor,
+    mode: { training: boolean; isFrozen?(name: string): boolean },
+  ): { output: Tensor; embeddings: Tensor; statistics: State };
 };
 
 /** Encoder with its whole projection head (classes 0), or with the head layers it keeps and a classifier. */
@@ -31,10 +36,10 @@ export const encoderOf = ({ encoder }: Pick<Architecture, 'encoder'>): Network =
 function asNetwork(body: Layer, classifier?: Layer): Network {
   return {
     parameters: [...body.parameters, ...(classifier?.parameters ?? [])],
-    apply(values, x, { training }) {
+    apply(values, x, { training, isFrozen = () => false }) {
       const statistics: State = {};
-      const embeddings = body.apply(values, x, { training, statistics });
-      const output = classifier?.apply(values, embeddings, { training, statistics }) ?? embeddings;
+      const embeddings = body.apply(values, x, { training, isFrozen, statistics });
+      const output = classifier?.apply(values, embeddings, { training, isFrozen, statistics }) ?? embeddings;
       return { output, embeddings, statistics: Object.fromEntries(Object.entries(statistics).map(([name, kept]) => [name, hand(kept)])) };
     },
   };

@@ -1,6 +1,7 @@
 /** One step of supervised training: fine-tuning of a pretrained network, or the baseline. */
 import { accuracyOf, type CrossEntropyOptions, crossEntropy } from '../losses/cross-entropy.ts';
 import { supervisedContrastive } from '../losses/supervised-contrastive.ts';
+import { isFrozen, type Trained, trainedParameters } from '../networks/frozen.ts';
 import type { Network } from '../networks/network.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
@@ -25,6 +26,8 @@ export const normalisationOf = (batch: number, baseline: boolean): Normalisation
 
 export type FinetuneSettings = CrossEntropyOptions & {
   normalisation: Normalisation;
+  /** What learns; all of it unless it is given. */
+  trained?: Trained;
   /** Share of the supervised contrastive loss of the classifier's inputs; the rest is cross-entropy. */
   contrastive?: { weight: number; temperature: number };
   /** Parts of a batch, one after the other; `parts.ts` says what is the same then. The contrastive loss sees its part alone. */
@@ -32,14 +35,17 @@ export type FinetuneSettings = CrossEntropyOptions & {
 };
 
 /**
- * Everything is trained, kept head layers too (google-research/simclr#109).
+ * Kept head layers are always trained (google-research/simclr#109). What is frozen keeps its bits, weights and statistics.
  *   L = (1 − a)·L_cross-entropy + a·L_contrastive,  a = `contrastive.weight`  (Gunel et al. 2021, arXiv 2011.01403, eq. 1)
+ * @param optimizer  of the `trainedParameters` of the network
  */
 export function finetuneStep(
   network: Network,
   optimizer: Optimizer,
-  { normalisation, contrastive = { weight: 0, temperature: 1 }, accumulate = 1, ...options }: FinetuneSettings,
+  { normalisation, trained = 'all', contrastive = { weight: 0, temperature: 1 }, accumulate = 1, ...options }: FinetuneSettings,
 ): Step<FinetuneBatch, FinetuneMetrics> {
+  const parameters = trainedParameters(network, trained);
+  const mode = { training: normalisation === 'batch', isFrozen: (name: string) => isFrozen(trained, name) };
   const { weight, temperature } = contrastive;
   const lossOf = (logits: Tensor, embeddings: Tensor, labels: Tensor) => {
     const supervised = crossEntropy(logits, labels, options);
@@ -49,8 +55,8 @@ export function finetuneStep(
   return (state, { pixels, labels, learningRate }) => {
     const images = imagesOf(pixels);
     const parts = partsOf(labels.size, accumulate);
-    const { loss, extra, gradients } = gradientsInParts(network.parameters, state, images, parts, (values, own, part) => {
-      const { output, embeddings, statistics } = network.apply(values, own, { training: normalisation === 'batch' });
+    const { loss, extra, gradients } = gradientsInParts(parameters, state, images, parts, (values, own, part) => {
+      const { output, embeddings, statistics } = network.apply(values, own, mode);
       return { loss: shareOf(lossOf(output, embeddings, rowsOf(labels, part)), part), extra: { output, statistics } };
     });
     return {

@@ -5,6 +5,7 @@ import { graphOf, type Precision } from '../compile/compile.ts';
 import type { Graph } from '../compile/graph.ts';
 import { heldGraph } from '../compile/held.ts';
 import { memoryOf } from '../memory.ts';
+import { trainedParameters } from '../networks/frozen.ts';
 import { networkOf } from '../networks/network.ts';
 import type { ParameterSpec, State } from '../networks/parameters.ts';
 import { bytesTensor } from '../ops/native.ts';
@@ -30,7 +31,7 @@ export function stepGraphs(recipe: Recipe, architectures: Architectures, precisi
   ];
   const optimizers = {
     pretrain: optimizerOf(pretrain.optimizer, representation.parameters, { weightDecay: pretrain.weightDecay }),
-    finetune: optimizerOf(finetune.optimizer, classifier.parameters, {
+    finetune: optimizerOf(finetune.optimizer, trainedParameters(classifier, finetune.train), {
       weightDecay: finetune.weightDecay,
       classifierRate: finetune.headLearningRateFactor,
     }),
@@ -50,6 +51,7 @@ export function stepGraphs(recipe: Recipe, architectures: Architectures, precisi
     ),
     finetune: graph(
       finetuneStep(classifier, optimizers.finetune, {
+        trained: finetune.train,
         normalisation: normalisationOf(finetune.batch / finetune.accumulate, false),
         contrastive: finetune.contrastive,
         smoothing: finetune.labelSmoothing,

@@ -118,6 +118,13 @@ test('classifierOf: settings of the baseline count for the baseline only, and th
   expect(classifierKey(rate, false)).toBe(classifierKey({}, false));
 });
 
+test('classifierOf: what is trained counts for fine-tuning, and not for the baseline, which trains all', () => {
+  const keys = (['all', 'head', { afterGroup: 0 }, { afterGroup: 3 }] as const).map((train) => classifierKey({ finetune: { train } }));
+  expect(new Set(keys).size).toBe(4);
+  expect(keys[0]).toBe(classifierKey());
+  expect(classifierKey({ finetune: { train: 'head' } }, false)).toBe(classifierKey({}, false));
+});
+
 test('studentOf: without a size of its own the student is as large as its teacher', () => {
   const teacher = { kind: 'classifier' as const, key: 't', digest: 't' };
   const chain = { images, labels, teacher, representation: { kind: 'representation' as const, key: 'r', digest: 'r' } };
