@@ -1,8 +1,13 @@
 /** How much work a recipe is, guessed from the size of its network. Good to a factor of two or three, which is enough to choose. */
+import { hasBottlenecks, studentEncoder } from '../contracts/architecture.ts';
 import { type EncoderRecipe, labelDraws, type Recipe } from '../contracts/recipe.ts';
 
 /** Multiply-adds of one image forwards at width 1: CIFAR stem at 32 px, ImageNet stem at 224 px (He et al. 2016, table 1 and section 4.2). */
-const MULTIPLY_ADDS = { small: { 18: 0.56e9, 34: 1.16e9, 50: 1.3e9 }, imagenet: { 18: 1.8e9, 34: 3.6e9, 50: 4.1e9 } } as const;
+const MULTIPLY_ADDS = {
+  small: { 18: 0.56e9, 34: 1.16e9, 50: 1.3e9, 101: 2.5e9, 152: 3.7e9, 200: 4.9e9 },
+  imagenet: { 18: 1.8e9, 34: 3.6e9, 50: 4.1e9, 101: 7.8e9, 152: 11.5e9, 200: 15e9 },
+} as const;
+const SELECTIVE_KERNEL = 1.5; // twice the 3×3 convolutions
 const TRAINING = 3; // forwards, and backwards to inputs and to weights
 /**
  * Multiply-adds a second that one core gets out of a network of width 1; narrow ones less, as their layers are short of work. Set by
@@ -10,20 +15,20 @@ const TRAINING = 3; // forwards, and backwards to inputs and to weights
  */
 const CORE_RATE = 75e9;
 
+type Sized = Pick<EncoderRecipe, 'depth' | 'width' | 'stem'> & Partial<EncoderRecipe>;
+
 /** Multiply-adds of one image forwards through the encoder. */
-export function forwardCost({ depth, width, stem }: EncoderRecipe, size: number): number {
+export function forwardCost({ depth, width, stem, selectiveKernel }: Sized, size: number): number {
   const kind = stem === 'auto' ? (size <= 64 ? 'small' : 'imagenet') : stem;
-  return MULTIPLY_ADDS[kind][depth] * width ** 2 * (size / (kind === 'small' ? 32 : 224)) ** 2;
+  const kernels = selectiveKernel && hasBottlenecks(depth) ? SELECTIVE_KERNEL : 1;
+  return MULTIPLY_ADDS[kind][depth] * kernels * width ** 2 * (size / (kind === 'small' ? 32 : 224)) ** 2;
 }
 
 /** Work of a recipe in multiply-adds. @param labelled  labelled images of each label draw, in the order of `labelDraws` */
 export function workOf(recipe: Recipe, pool: number, labelled: number[]): { pretrain: number; labels: number; distill: number } {
   const { encoder, pretrain, finetune, distill, images } = recipe;
   const teacher = forwardCost(encoder, images.size);
-  const student = forwardCost(
-    { ...encoder, depth: distill.student.depth ?? encoder.depth, width: distill.student.width ?? encoder.width },
-    images.size,
-  );
+  const student = forwardCost(studentEncoder(encoder, distill.student), images.size);
   const passes = (count: number) => Math.max(finetune.epochs * count, finetune.atLeastSteps * Math.min(finetune.batch, count));
   return {
     pretrain: pretrain.epochs * pool * (2 * TRAINING + (pretrain.memory.size > 0 ? 1 : 0)) * teacher,

@@ -7,10 +7,13 @@ import { tf } from '../learning/tensorflow.ts';
 import { centreCrop } from '../learning/views/centre-crop.ts';
 
 const Metadata = z.object({
-  encoder: z.object({
-    depth: z.union([z.literal(18), z.literal(34), z.literal(50)]),
+  encoder: z.strictObject({
+    depth: z.literal([18, 34, 50, 101, 152, 200]),
     width: z.number(),
     stem: z.enum(['small', 'imagenet']),
+    selectiveKernel: z.literal(true).optional(),
+    shortcut: z.literal('torchvision').optional(),
+    padding: z.literal('torchvision').optional(),
   }),
   headLayers: z.int(),
   projection: z.int(),

@@ -4,9 +4,17 @@ import type { Architecture } from './trainer.ts';
 
 type Head = Pick<Architecture, 'headLayers' | 'projection' | 'classes'>;
 
-/** `auto` settled: the small stem serves images up to 64 px. */
-function architecture({ depth, width, stem }: EncoderRecipe, size: number, head: Head): Architecture {
-  return { encoder: { depth, width, stem: stem === 'auto' ? (size <= 64 ? 'small' : 'imagenet') : stem }, ...head, size };
+/** Blocks of three convolutions, the only ones with a place for selective kernels. */
+export const hasBottlenecks = (depth: EncoderRecipe['depth']): boolean => depth >= 50;
+
+/** `auto` settled: the small stem serves images up to 64 px. What makes no difference to this network is left out. */
+function architecture({ depth, width, stem: wanted, ...options }: EncoderRecipe, size: number, head: Head): Architecture {
+  const stem = wanted === 'auto' ? (size <= 64 ? 'small' : 'imagenet') : wanted;
+  const encoder: Architecture['encoder'] = { depth, width, stem };
+  if (options.selectiveKernel && hasBottlenecks(depth)) encoder.selectiveKernel = true;
+  if (options.shortcut === 'torchvision' && !hasBottlenecks(depth)) encoder.shortcut = 'torchvision';
+  if (options.padding === 'torchvision' && stem === 'imagenet') encoder.padding = 'torchvision';
+  return { encoder, ...head, size };
 }
 
 type Pretrained = { encoder: EncoderRecipe; pretrain: Pick<Recipe['pretrain'], 'headLayers' | 'projection'> };
@@ -25,12 +33,21 @@ export function classifierArchitecture(
   return architecture(encoder, size, { headLayers: finetune.fromHeadLayer, projection: pretrain.projection, classes });
 }
 
+/** What the student's encoder is by the recipe: the teacher's, but for what is said of the student. */
+export function studentEncoder(encoder: EncoderRecipe, { depth, width, selectiveKernel }: Recipe['distill']['student']): EncoderRecipe {
+  return {
+    ...encoder,
+    depth: depth ?? encoder.depth,
+    width: width ?? encoder.width,
+    selectiveKernel: selectiveKernel ?? encoder.selectiveKernel,
+  };
+}
+
 /** The student's encoder and a classifier; its size is the teacher's unless the recipe says otherwise. */
 export function studentArchitecture(
   { encoder, distill: { student } }: { encoder: EncoderRecipe } & Pick<Recipe, 'distill'>,
   size: number,
   classes: number,
 ): Architecture {
-  const settled = { ...encoder, depth: student.depth ?? encoder.depth, width: student.width ?? encoder.width };
-  return architecture(settled, size, { headLayers: 0, projection: 2, classes });
+  return architecture(studentEncoder(encoder, student), size, { headLayers: 0, projection: 2, classes });
 }

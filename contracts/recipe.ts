@@ -4,6 +4,7 @@
  * (google-research/simclr#166) or the CIFAR-10 settings of its README.
  */
 import { z } from 'zod';
+import { hasBottlenecks } from './architecture.ts';
 import { Views } from './views.ts';
 
 const Fraction = z.number().gt(0).lte(1);
@@ -62,12 +63,24 @@ const Labels = z.strictObject({
     ),
 });
 
-const Depth = z.union([z.literal(18), z.literal(34), z.literal(50)]);
+const Depth = z.literal([18, 34, 50, 101, 152, 200]);
 const Width = z.number().min(0.0625).max(4);
 const Encoder = z.strictObject({
   depth: Depth.default(18),
   width: Width.default(0.5).describe('multiplies the channels of every layer'),
   stem: z.enum(['auto', 'small', 'imagenet']).default('auto').describe('auto: small (3×3, no pooling) up to 64 px'),
+  selectiveKernel: z
+    .boolean()
+    .default(false)
+    .describe('SimCLRv2’s SK networks, half as costly again: ratio 0.0625, stem and shortcuts of ResNet-D; from depth 50 on'),
+  shortcut: z
+    .enum(['simclr', 'torchvision'])
+    .default('simclr')
+    .describe('simclr projects in the first block of every group; torchvision not in group 1 of depth 18 and 34'),
+  padding: z
+    .enum(['simclr', 'torchvision'])
+    .default('simclr')
+    .describe('of the imagenet stem’s pool where a side is even: right and below only, or all around; convolutions are alike'),
 });
 
 const Optimizer = z.enum(['lars', 'momentum', 'adamw']);
@@ -157,13 +170,14 @@ const Distill = z.strictObject({
     .strictObject({
       depth: Depth.optional(),
       width: Width.optional(),
+      selectiveKernel: z.boolean().optional(),
       start: z
         .enum(['auto', 'representation', 'nothing'])
         .default('auto')
         .describe('auto: from the representation when the size is the same'),
     })
     .prefault({})
-    .describe('default: the teacher’s size'),
+    .describe('default: the teacher’s network; one of depth 18 or 34 never has selective kernels'),
   epochs: Epochs.default(20),
   batch: z.int().min(2).max(65_536).default(64),
   temperature: z.number().positive().max(100).default(1),
@@ -190,9 +204,9 @@ const Compute = z.strictObject({
   checkpointSeconds: z.number().positive().max(86_400).default(60).describe('work repeated after a failure, at most'),
 });
 
-/** Whether a student has the size of its teacher, so that it can start from the same representation. */
-export function isTeachersSize(encoder: z.infer<typeof Encoder>, student: { depth?: number; width?: number }): boolean {
-  return (student.depth ?? encoder.depth) === encoder.depth && (student.width ?? encoder.width) === encoder.width;
+/** Whether a student has the size of its teacher, and its kernels, so that it can start from the same representation. */
+export function isTeachersSize(encoder: z.infer<typeof Encoder>, student: Partial<z.infer<typeof Encoder>>): boolean {
+  return (['depth', 'width', 'selectiveKernel'] as const).every((key) => (student[key] ?? encoder[key]) === encoder[key]);
 }
 
 /** A recipe with every default filled in. Unknown keys are mistakes. */
@@ -281,11 +295,29 @@ export const Recipe = z
       });
     }
     const { student } = recipe.distill;
+    const kernels = [
+      { path: ['encoder'], ...recipe.encoder, between: ['encoder.depth', 'encoder.selectiveKernel'] },
+      {
+        path: ['distill', 'student'],
+        ...student,
+        depth: student.depth ?? recipe.encoder.depth,
+        between: ['encoder.depth', 'distill.student'],
+      },
+    ];
+    for (const { path, selectiveKernel, depth, between } of kernels) {
+      if (!selectiveKernel || hasBottlenecks(depth)) continue;
+      context.addIssue({
+        code: 'custom',
+        path: [...path, 'selectiveKernel'],
+        message: `must be false below depth 50, whose blocks have no place for it, got true at depth ${depth}`,
+        params: { between },
+      });
+    }
     if (student.start === 'representation' && !isTeachersSize(recipe.encoder, student)) {
       context.addIssue({
         code: 'custom',
         path: ['distill', 'student', 'start'],
-        message: 'must be auto or nothing for a student whose size is not the encoder’s, got representation',
+        message: 'must be auto or nothing for a student whose network is not the encoder’s, got representation',
         params: { between: ['encoder', 'distill.student'] },
       });
     }

@@ -9,7 +9,13 @@ import type { ViewLaws } from './views.ts';
 
 /** Shape of the network whose weights are in a file; stored with the weights and checked on load. */
 export type Architecture = {
-  encoder: Omit<EncoderRecipe, 'stem'> & { stem: 'small' | 'imagenet' };
+  encoder: Pick<EncoderRecipe, 'depth' | 'width'> & {
+    stem: 'small' | 'imagenet';
+    /** These three are there only where the network is not SimCLR's plain one: older files have none of them. */
+    selectiveKernel?: true;
+    shortcut?: 'torchvision';
+    padding?: 'torchvision';
+  };
   /** Layers of the projection head kept in front of the classifier, or all of them for a representation. */
   headLayers: number;
   projection: number;

@@ -34,6 +34,12 @@ test('representationOf: what changes the weights counts', () => {
     { pretrain: { epochs: 21 } },
     { views: { jitter: 0.4 } },
     { encoder: { width: 1 } },
+    { encoder: { depth: 50 } },
+    { encoder: { depth: 50, selectiveKernel: true } },
+    { encoder: { shortcut: 'torchvision' } },
+    { encoder: { stem: 'imagenet' } },
+    { encoder: { stem: 'imagenet', padding: 'torchvision' } },
+    { pretrain: { headLayers: 2 } },
   ];
   expect(new Set([undefined, ...changes].map((change) => representationKey(change))).size).toBe(changes.length + 1);
 });

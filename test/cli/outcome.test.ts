@@ -86,6 +86,12 @@ test('forwardCost: half the width is a quarter of the work, twice the size four 
   expect(forwardCost(encoder, 64) / forwardCost(encoder, 32)).toBeCloseTo(4);
 });
 
+test('forwardCost: selective kernels cost half as much again, where there is a place for them', () => {
+  const cost = (depth: 18 | 50, selectiveKernel: boolean) => forwardCost({ depth, width: 1, stem: 'small', selectiveKernel }, 32);
+  expect(cost(50, true) / cost(50, false)).toBeCloseTo(1.5);
+  expect(cost(18, true)).toBe(cost(18, false));
+});
+
 test('workOf: pretraining is two views of every image in every epoch, forwards and twice backwards', () => {
   const recipe = Recipe.parse({ name: 'x', images: { train: 'x' }, encoder: { width: 1 }, pretrain: { epochs: 10 } });
   expect(workOf(recipe, 100, [5, 10, 100]).pretrain).toBeCloseTo(10 * 100 * 2 * 3 * 0.56e9);

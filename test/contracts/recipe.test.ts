@@ -131,6 +131,19 @@ describe('recipe: mistakes', () => {
     ],
     [{ pretrain: { batch: 8, accumulate: 5 } }, 'pretrain.accumulate: must leave two images of pretrain.batch (8) to each part, got 5'],
     [{ finetune: { batch: 8, accumulate: 9 } }, 'finetune.accumulate: must leave an image of finetune.batch (8) to each part, got 9'],
+    [{ pretrain: { headLayers: 0 } }, 'finetune.fromHeadLayer: must be 0 where pretrain.headLayers is 0, got 1'],
+    [
+      { encoder: { depth: 34, selectiveKernel: true } },
+      'encoder.selectiveKernel: must be false below depth 50, whose blocks have no place for it, got true at depth 34',
+    ],
+    [
+      { encoder: { depth: 50 }, distill: { student: { depth: 18, selectiveKernel: true } } },
+      'distill.student.selectiveKernel: must be false below depth 50, whose blocks have no place for it, got true at depth 18',
+    ],
+    [
+      { encoder: { depth: 50, selectiveKernel: true }, distill: { student: { selectiveKernel: false, start: 'representation' } } },
+      'distill.student.start: must be auto or nothing for a student whose network is not the encoder’s, got representation',
+    ],
   ] as const)('recipe: rules across fields: %j', (change, message) => {
     expect(mistakes({ ...smallest, ...change })).toEqual([message]);
   });
@@ -138,6 +151,8 @@ describe('recipe: mistakes', () => {
   test.each([
     [{ labels: { fractions: [0.1, 1], draws: [5, 1] } }],
     [{ pretrain: { headLayers: 2 }, finetune: { fromHeadLayer: 1 } }],
+    [{ pretrain: { headLayers: 0 }, finetune: { fromHeadLayer: 0, train: 'head' } }],
+    [{ encoder: { depth: 200, selectiveKernel: true }, distill: { student: { depth: 18 } }, finetune: { train: { afterGroup: 3 } } }],
     [{ seed: 2 ** 32 - 1 }],
     [{ views: { minArea: 0.3, maxArea: 0.3, aspect: [1, 1], rotation: 180 } }],
     [{ pretrain: { batch: 8, accumulate: 4 }, finetune: { batch: 8, accumulate: 8 } }],

@@ -100,6 +100,14 @@ test('loadCheckpoint: all differences are told at once', async () => {
   await expect(loadCheckpoint(file, representation, all)).rejects.toThrow(/gamma.*; .*beta/);
 });
 
+test('loadModel: a network that pads in another way is refused, though the weights would fit', async () => {
+  const { state } = await checkpoint();
+  const file = join(await scratch(), 'model.safetensors');
+  await saveModel(file, state, parameters, representation);
+  const padded: Architecture = { ...representation, encoder: { ...representation.encoder, padding: 'torchvision' } };
+  await expect(loadModel(file, padded, networkOf(padded).parameters)).rejects.toThrow(/its architecture must be the same: .*torchvision/);
+});
+
 test('loadModel: holds weights and statistics, no slots', async () => {
   const { state } = await checkpoint();
   const file = join(await scratch(), 'model.safetensors');

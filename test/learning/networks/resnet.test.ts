@@ -28,6 +28,22 @@ describe('encoderOf: parameter counts are those of google-research/simclr', () =
     [{ depth: 50, width: 1, stem: 'small' }, 23_500_352, 53_120],
     [{ depth: 50, width: 1, stem: 'imagenet' }, 23_508_032, 53_120],
     [{ depth: 50, width: 2, stem: 'imagenet' }, 93_907_072, 106_240],
+    [{ depth: 101, width: 1, stem: 'imagenet' }, 42_500_160, 105_344],
+    [{ depth: 101, width: 2, stem: 'imagenet' }, 169_771_136, 210_688],
+    [{ depth: 152, width: 1, stem: 'imagenet' }, 58_143_808, 151_424],
+    [{ depth: 152, width: 2, stem: 'imagenet' }, 232_253_568, 302_848],
+    [{ depth: 50, width: 1, stem: 'imagenet', selectiveKernel: true }, 35_215_584, 61_824],
+    [{ depth: 50, width: 1, stem: 'small', selectiveKernel: true }, 35_188_672, 61_696],
+    [{ depth: 50, width: 2, stem: 'imagenet', selectiveKernel: true }, 140_306_048, 122_816],
+    [{ depth: 101, width: 1, stem: 'imagenet', selectiveKernel: true }, 64_662_304, 123_840],
+    [{ depth: 101, width: 2, stem: 'imagenet', selectiveKernel: true }, 257_132_224, 245_760],
+    [{ depth: 152, width: 1, stem: 'imagenet', selectiveKernel: true }, 88_940_896, 178_688],
+    [{ depth: 152, width: 2, stem: 'imagenet', selectiveKernel: true }, 353_398_528, 354_368],
+    [{ depth: 152, width: 3, stem: 'imagenet', selectiveKernel: true }, 794_704_160, 531_200],
+    // torchvision's (11,689,512 and 21,797,672 with a classifier of 513,000)
+    [{ depth: 18, width: 1, stem: 'imagenet', shortcut: 'torchvision' }, 11_176_512, 9_600],
+    [{ depth: 34, width: 1, stem: 'imagenet', shortcut: 'torchvision' }, 21_284_672, 17_024],
+    [{ depth: 50, width: 1, stem: 'imagenet', shortcut: 'torchvision' }, 23_508_032, 53_120],
   ])('encoderOf %o: %i trainable, %i moving', (encoder, trainable, moving) => {
     const { parameters } = encoderOf({ encoder });
     expect(total(parameters.filter(isTrainable))).toBe(trainable);
@@ -77,6 +93,7 @@ test.each<[Encoder, number[]]>([
   [tiny, [2, 32]],
   [{ depth: 34, width: 0.25, stem: 'imagenet' }, [2, 128]],
   [{ depth: 50, width: 0.125, stem: 'small' }, [2, 256]],
+  [{ depth: 101, width: 0.0625, stem: 'imagenet', selectiveKernel: true }, [2, 128]],
 ])('encoderOf %o: features have the shape %j', (encoder, shape) => {
   const network = encoderOf({ encoder });
   const { output } = network.apply(initialState(network.parameters, 1), noise([2, 16, 16, 3], 1), { training: true });

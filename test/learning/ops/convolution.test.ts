@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { convolution } from '../../../learning/ops/convolution.ts';
-import { globalAveragePool, stemPool } from '../../../learning/ops/pool.ts';
+import { globalAveragePool, shortcutPool, stemPool } from '../../../learning/ops/pool.ts';
 import { type Tensor, tf } from '../../../learning/tensorflow.ts';
-import { distance, expectNoLeak, gradientsOf, noise, valuesOf } from '../tensors.ts';
+import { distance, expectGradient, expectNoLeak, gradientsOf, noise, valuesOf } from '../tensors.ts';
 
 type Tensor4D = ReturnType<typeof tf.tensor4d>;
 
@@ -61,4 +61,29 @@ test('stemPool: the largest of 3×3 at every second place', () => {
     [1, 4, 4, 1],
   );
   expect(valuesOf(stemPool(x))).toEqual([10, 11, 14, 15]); // rows 0–2 and 2–3, as SAME pads right and below
+});
+
+const counting = (side: number) =>
+  tf.tensor4d(
+    Array.from({ length: side * side }, (_, i) => i),
+    [1, side, side, 1],
+  );
+
+test('stemPool: as torchvision pads, all around; where the side is odd both pad alike', () => {
+  expect(valuesOf(stemPool(counting(4), 'torchvision'))).toEqual([5, 7, 13, 15]); // rows −1–1 and 1–3
+  expect(valuesOf(stemPool(counting(5), 'torchvision'))).toEqual(valuesOf(stemPool(counting(5))));
+});
+
+test('shortcutPool: means of 2×2, at stride 1 of the cells there are, at stride 2 with zeros where the side is odd', () => {
+  expect(valuesOf(shortcutPool(counting(2), 1))).toEqual([1.5, 2, 2.5, 3]); // 0 1 / 2 3
+  expect(valuesOf(shortcutPool(counting(3), 2))).toEqual([2, 1.75, 3.25, 2]); // 0 1 2 / 3 4 5 / 6 7 8
+  expect(valuesOf(shortcutPool(counting(4), 2))).toEqual([2.5, 4.5, 10.5, 12.5]);
+});
+
+test.each([
+  ['stemPool', (x: Tensor) => stemPool(x, 'torchvision')],
+  ['shortcutPool, stride 1', (x: Tensor) => shortcutPool(x, 1)],
+  ['shortcutPool, stride 2', (x: Tensor) => shortcutPool(x, 2)],
+] as const)('%s: the gradient agrees with finite differences', (_name, pool) => {
+  expectGradient(pool, [tf.add(tf.abs(noise([1, 5, 5, 2], 8)), 1)]);
 });
