@@ -2,6 +2,7 @@
 
 import type { DistillInput, DistillResult } from '../contracts/stages.ts';
 import type { Architecture } from '../contracts/trainer.ts';
+import { teacherFile } from '../learning/feed.ts';
 import { attempt } from './attempt.ts';
 import { modelFile, trainSegment } from './chain.ts';
 import { studentOf } from './identity.ts';
@@ -14,16 +15,19 @@ export function distillActivities(settings: TrainerSettings) {
   return {
     async distill(input: DistillInput): Promise<DistillResult> {
       return attempt(async (current) => {
-        const { images, labels, teacher, representation, distill, seed, compute, segment } = input;
+        const { images, labels, teacher, otherTeachers = [], representation, distill, seed, compute, segment } = input;
         const { architecture, pretrained, ...identity } = studentOf(input);
         const { shards } = await openSet(artifacts, images.pool);
-        const { file, manifest } = await modelFile('teacher.safetensors', 'classifier', teacher.key, settings);
+        const teachers = await Promise.all(
+          [teacher, ...otherTeachers].map(({ key }, i) => modelFile(teacherFile(i), 'classifier', key, settings)),
+        );
         const start = pretrained
           ? [(await modelFile('representation.safetensors', 'representation', representation.key, settings)).file]
           : [];
         const job = {
           kind: 'distill' as const,
-          teacher: manifest.facts.architecture as Architecture,
+          teacher: teachers[0]?.manifest.facts.architecture as Architecture,
+          teachers: teachers.length,
           architecture,
           pretrained,
           distill,
@@ -44,7 +48,7 @@ export function distillActivities(settings: TrainerSettings) {
           identity,
           epochs: distill.epochs,
           until: segment.to,
-          files: [file, ...start],
+          files: [...teachers.map(({ file }) => file), ...start],
           job,
           supply,
         };

@@ -1,7 +1,8 @@
-/** models → scores: baseline, classifier and student of one label draw on the test images. */
+/** models → scores: baseline, classifier and student of one label draw on the test images, and the representation as it stands. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ModelKind, Score } from '../contracts/scores.ts';
+import type { LabelsRef, RepresentationRef, ShardSetRef } from '../contracts/artifacts.ts';
+import type { Score, ScoreKind } from '../contracts/scores.ts';
 import type { EvaluateInput, EvaluateResult } from '../contracts/stages.ts';
 import type { Architecture } from '../contracts/trainer.ts';
 import { inputFile } from '../learning/feed.ts';
@@ -12,32 +13,41 @@ import { packLabelled } from './labels.ts';
 import { openSet } from './shardset.ts';
 import { type InputFile, superviseTrainer, type TrainerSettings } from './trainer.ts';
 
-const MODELS: ModelKind[] = ['baseline', 'classifier', 'student'];
+const MODELS = ['baseline', 'smallBaseline', 'classifier', 'student'] as const; // the student last: examples are its answers
+const FROZEN: ScoreKind[] = ['knn', 'probe'];
 export const EVALUATION_FILE = 'evaluation.json';
 export const EXAMPLES_FILE = 'examples.safetensors';
+/** Packs of 1,024 labelled images whose features a trainer holds at most. Images are in a seeded order, so the first are a fair sample. */
+const MOST_PACKS = 128;
 
 export function evaluateActivities(settings: TrainerSettings) {
   const { artifacts } = settings;
   return {
     async evaluate(input: EvaluateInput): Promise<EvaluateResult> {
       return attempt(async (current) => {
-        const { images, draw, labels, evaluationCrop, compute, graded } = input;
+        const { images, draw, labels, representation, evaluationCrop, compute, graded } = input;
         const identity = evaluationOf(images.test, draw, input);
         const found = await artifacts.find('evaluation', identity.key);
         if (found) return { key: found.key, digest: found.digest, scores: found.facts.scores as Score[] };
 
         const { shards } = await openSet(artifacts, images.test);
+        const given = MODELS.flatMap((name) => (input[name] ? [{ name, key: input[name].key }] : []));
         const models = await Promise.all(
-          MODELS.map((name, i) =>
-            modelFile(`model-${i}.safetensors`, name === 'student' ? 'student' : 'classifier', input[name].key, settings),
+          given.map(({ name, key }, i) =>
+            modelFile(`model-${i}.safetensors`, name === 'student' ? 'student' : 'classifier', key, settings),
           ),
         );
+        const frozen = representation && (await frozenOf(representation, labels, images.pool, images.classes.length));
         const heldOut = labels.heldOut
           ? await packLabelled(artifacts, labels, (await openSet(artifacts, images.pool)).shards, 'heldOut')
           : [];
         const job = {
           kind: 'evaluate' as const,
-          models: models.map(({ manifest }, i) => ({ name: MODELS[i] ?? '', architecture: manifest.facts.architecture as Architecture })),
+          frozen: frozen?.job,
+          models: models.map(({ manifest }, i) => ({
+            name: given[i]?.name ?? '',
+            architecture: manifest.facts.architecture as Architecture,
+          })),
           evaluationCrop,
           shards: shards.map((shard) => ({ images: shard.images })),
           seed: 0,
@@ -45,20 +55,22 @@ export function evaluateActivities(settings: TrainerSettings) {
           ...(heldOut.length > 0 ? { calibration: { model: 'student', shards: heldOut.map((pack) => ({ images: pack.images })) } } : {}),
           ...compute,
         };
-        const supply: InputFile[] = shards.map(({ object }, shard) => ({ name: inputFile(0, shard), content: object }));
+        const tested = shards.map(({ object }, shard): InputFile => ({ name: inputFile(0, shard), content: object }));
         return superviseTrainer(
           {
             stage: 'evaluation',
             job,
             files: [
               ...models.map(({ file }) => file),
+              ...(frozen?.files ?? []),
               ...heldOut.map(({ bytes }, i) => ({ name: `calibration-${i}.safetensors`, content: bytes })),
             ],
-            supply,
+            supply: [...(frozen?.supply ?? []), ...tested],
             async onDone(folder, _facts, hardware) {
               const body = await readFile(join(folder, 'out', EVALUATION_FILE));
-              const measured = JSON.parse(body.toString()) as { models: Record<ModelKind, Required<Pick<Score, 'accuracy' | 'measures'>>> };
-              const scores = MODELS.map((model): Score => {
+              const measured = JSON.parse(body.toString()) as { models: Record<ScoreKind, Required<Pick<Score, 'accuracy' | 'measures'>>> };
+              const scored: ScoreKind[] = [...(frozen ? FROZEN : []), ...given.map(({ name }) => name)];
+              const scores = scored.map((model): Score => {
                 const { accuracy, measures } = measured.models[model];
                 return { model, ...draw, accuracy, images: labels.images, measures };
               });
@@ -82,4 +94,16 @@ export function evaluateActivities(settings: TrainerSettings) {
       });
     },
   };
+
+  /** What a trainer needs to measure the representation by the images of this draw: their shards come before those of the test set. */
+  async function frozenOf({ key }: RepresentationRef, labels: LabelsRef, pool: ShardSetRef, classes: number) {
+    const { file, manifest } = await modelFile('representation.safetensors', 'representation', key, settings);
+    const architecture = { ...(manifest.facts.architecture as Architecture), headLayers: 0, classes };
+    const packs = (await packLabelled(artifacts, labels, (await openSet(artifacts, pool)).shards)).slice(0, MOST_PACKS);
+    return {
+      job: { architecture, labelled: packs.map(({ images }) => ({ images })) },
+      files: [file],
+      supply: packs.map(({ bytes }, pack): InputFile => ({ name: inputFile(1, pack), content: bytes })),
+    };
+  }
 }

@@ -12,7 +12,7 @@ import { isTeachersSize, type LabelDraw, type Recipe } from '../contracts/recipe
 import type { DistillInput, EvaluateInput, FinetuneInput, PretrainRecipe, Segment } from '../contracts/stages.ts';
 import type { Architecture } from '../contracts/trainer.ts';
 import { viewSettings } from '../contracts/views.ts';
-import { artifactKey } from '../store/digest.ts';
+import { artifactKey, sha256 } from '../store/digest.ts';
 
 export type Identity = { stage: StageName; key: string; slice: unknown; inputs: string[] };
 
@@ -53,8 +53,15 @@ export function representationOf({
   };
 }
 
-export const labelsOf = (pool: ShardSetRef, classes: number, draw: LabelDraw, seed: number, calibration = 0) =>
-  identity('labels', { ...draw, classes, seed, ...(calibration > 0 ? { calibration } : {}) }, [pool.digest]);
+/** @param ids  those that the file of the draw names, if there is one: where it lies is no part of them */
+export function labelsOf(pool: ShardSetRef, classes: number, draw: LabelDraw, seed: number, calibration = 0, ids?: string[]): Identity {
+  const chosen = ids ? { ids: sha256(JSON.stringify(ids)) } : { ...draw, seed };
+  return identity('labels', { ...chosen, classes, ...(calibration > 0 ? { calibration, seed } : {}) }, [pool.digest]);
+}
+
+/** The labels of a draw with some of them held out. */
+export const splitOf = (pool: ShardSetRef, labels: LabelsRef, seed: number) =>
+  identity('labels', { split: true, seed }, [pool.digest, labels.digest]);
 
 export function classifierOf({
   images,
@@ -63,9 +70,10 @@ export function classifierOf({
   encoder,
   pretrain,
   finetune,
+  judged,
   seed,
 }: FinetuneInput): Identity & { architecture: Architecture } {
-  const { baseline, train, fromHeadLayer, headLearningRateFactor, learningRate, weightDecay, ...both } = finetune;
+  const { baseline: tuned, train, fromHeadLayer, headLearningRateFactor, learningRate, weightDecay, ...both } = finetune;
   const budget = {
     ...both,
     accumulate: unlessOne(both.accumulate),
@@ -73,41 +81,58 @@ export function classifierOf({
     classWeights: both.classWeights === 'none' ? undefined : both.classWeights,
     contrastive: both.contrastive.weight > 0 ? both.contrastive : undefined,
   };
+  const { alsoTry, ...baseline } = tuned;
   const architecture = classifierArchitecture({ encoder, pretrain, finetune }, images.size, images.classes.length);
   const frozen = train === 'all' ? {} : { train };
   const training = representation
     ? { ...budget, ...frozen, headLearningRateFactor, learningRate, weightDecay }
     : { ...budget, ...baseline };
   const inputs = [images.pool.digest, labels.digest, ...(representation ? [representation.digest] : [])];
-  return { ...identity('classifier', { architecture, finetune: training, seed }, inputs), architecture };
+  const slice = { architecture, finetune: training, seed, ...(judged ? { judged } : {}) };
+  return { ...identity('classifier', slice, inputs), architecture };
 }
 
 export function studentOf({
   images,
   labels,
   teacher,
+  otherTeachers = [],
   representation,
   encoder,
   distill,
   seed,
 }: Omit<DistillInput, 'segment' | 'compute'>): Identity & { architecture: Architecture; pretrained: boolean } {
-  const { student, accumulate, ...always } = distill;
+  const { student, teachers, accumulate, ...always } = distill;
   const science = { ...always, accumulate: unlessOne(accumulate) };
   const pretrained = student.start !== 'nothing' && isTeachersSize(encoder, student);
   const architecture = studentArchitecture({ encoder, distill }, images.size, images.classes.length);
   const optional = [...(distill.labelled > 0 ? [labels.digest] : []), ...(pretrained ? [representation.digest] : [])];
-  const inputs = [images.pool.digest, teacher.digest, ...optional];
+  const inputs = [images.pool.digest, ...[teacher, ...otherTeachers].map(({ digest }) => digest), ...optional];
   return { ...identity('student', { architecture, distill: science, pretrained, seed }, inputs), architecture, pretrained };
 }
 
 export function evaluationOf(
   test: ShardSetRef,
   draw: LabelDraw,
-  { baseline, classifier, student, labels, graded, evaluationCrop = 1 }: Omit<EvaluateInput, 'images' | 'draw' | 'compute'>,
+  {
+    baseline,
+    smallBaseline,
+    classifier,
+    student,
+    representation,
+    labels,
+    graded,
+    evaluationCrop = 1,
+  }: Omit<EvaluateInput, 'images' | 'draw' | 'compute'>,
 ): Identity {
   const slice = { ...draw, ...(graded ? { graded } : {}), ...(evaluationCrop === 1 ? {} : { evaluationCrop }) };
-  const calibration = labels.heldOut ? [labels.digest] : [];
-  return identity('evaluation', slice, [test.digest, baseline.digest, classifier.digest, student.digest, ...calibration]);
+  const optional = [
+    ...(representation || labels.heldOut ? [labels] : []),
+    ...(representation ? [representation] : []),
+    ...(smallBaseline ? [smallBaseline] : []),
+  ];
+  const inputs = [test, baseline, classifier, student, ...optional].map(({ digest }) => digest);
+  return identity('evaluation', slice, inputs);
 }
 
 export const reportOf = (run: string, recipe: Recipe, inputs: string[], representation: RepresentationRef, labels: LabelsRef[] = []) =>

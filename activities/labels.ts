@@ -1,44 +1,69 @@
 /** Which labelled images a training may use: drawn once, stratified and seeded, kept as an artifact, and packed for the trainer. */
 import type { LabelsRef } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
-import type { DrawLabelsInput, DrawLabelsResult } from '../contracts/stages.ts';
-import { holdOut } from '../learning/images/hold-out.ts';
-import { drawLabels } from '../learning/images/labels.ts';
+import type { DrawLabelsInput, DrawLabelsResult, SplitLabelsInput, SplitLabelsResult } from '../contracts/stages.ts';
+import type { OpenTree } from '../learning/images/file-tree.ts';
+import { type HeldOut, holdOut } from '../learning/images/hold-out.ts';
+import { drawLabels, labelsOfIds, readIds } from '../learning/images/labels.ts';
 import { encodeShard, readShard } from '../learning/images/shards.ts';
 import { decodeSafetensors, encodeSafetensors } from '../learning/safetensors.ts';
 import type { Artifacts } from '../store/artifacts.ts';
-import { attempt } from './attempt.ts';
-import { labelsOf } from './identity.ts';
-import { objectNamed, openSet, readLabels, type ShardEntry } from './shardset.ts';
+import { type Attempt, attempt } from './attempt.ts';
+import { type Identity, labelsOf, splitOf } from './identity.ts';
+import { objectNamed, openSet, readIdsOfSet, readLabels, type ShardEntry } from './shardset.ts';
 
 const POSITIONS_FILE = 'positions.safetensors';
 /** Labelled images in one packed file. */
 const PACK_IMAGES = 1024;
+/** Share of the labelled images to judge trainings on the rest by. */
+const JUDGED_BY = 0.2;
+/** With fewer images the accuracies of two trainings differ by chance: their standard error is 5 points at a hundred. */
+const LEAST_JUDGED_BY = 100;
 
-export function labelActivities(artifacts: Artifacts) {
+export function labelActivities(artifacts: Artifacts, openTree: OpenTree) {
   return {
     async drawLabels({ images, draw, seed, calibration = 0 }: DrawLabelsInput): Promise<DrawLabelsResult> {
-      return attempt(async ({ number, run }) => {
-        const identity = labelsOf(images.pool, images.classes.length, draw, seed, calibration);
+      return attempt(async (current) => {
+        const classes = images.classes.length;
+        const ids = 'file' in draw ? await readIds(draw.file, openTree) : undefined;
+        const identity = labelsOf(images.pool, classes, draw, seed, calibration, ids);
         const found = await artifacts.find('labels', identity.key);
         if (found) return { kind: 'labels', key: found.key, digest: found.digest, ...counts(found.facts) };
-        const { manifest } = await openSet(artifacts, images.pool);
+        const { manifest, shards } = await openSet(artifacts, images.pool);
         const labels = await readLabels(artifacts, manifest);
-        const drawn = drawLabels(labels, images.classes.length, draw.fraction, draw.draw, seed);
-        const { training, heldOut } = holdOut(labels, drawn, calibration, draw.draw, seed);
-        const int32 = (data: Int32Array) => ({ dtype: 'int32' as const, shape: [data.length], data });
-        const body = encodeSafetensors({ positions: int32(training), ...(heldOut.length > 0 ? { heldOut: int32(heldOut) } : {}) });
-        const facts = { ...counts({ images: training.length, heldOut: heldOut.length }), ...draw };
-        const made = await artifacts.commit({
-          ...identity,
-          objects: [{ name: POSITIONS_FILE, body }],
-          facts,
-          made: { attempt: number, run },
-        });
-        return { kind: 'labels', key: made.key, digest: made.digest, ...counts(facts) };
+        const drawn =
+          'file' in draw
+            ? labelsOfIds(labels, await readIdsOfSet(artifacts, shards), images.classes, draw.file, ids ?? [])
+            : drawLabels(labels, classes, draw, seed);
+        const parts = holdOut(labels, drawn, calibration, draw.draw, seed);
+        return commitLabels(artifacts, identity, parts, 'file' in draw ? {} : draw, current);
+      });
+    },
+
+    async splitLabels({ images, labels, seed }: SplitLabelsInput): Promise<SplitLabelsResult> {
+      return attempt(async (current) => {
+        const { manifest } = await openSet(artifacts, images.pool);
+        const drawn = await readPositions(artifacts, labels);
+        const parts = holdOut(await readLabels(artifacts, manifest), drawn, JUDGED_BY, 0, seed);
+        if (parts.heldOut.length < LEAST_JUDGED_BY) return {};
+        return { split: await commitLabels(artifacts, splitOf(images.pool, labels, seed), parts, {}, current) };
       });
     },
   };
+}
+
+async function commitLabels(
+  artifacts: Artifacts,
+  identity: Identity,
+  { training, heldOut }: HeldOut,
+  known: Record<string, unknown>,
+  { number, run }: Pick<Attempt, 'number' | 'run'>,
+): Promise<LabelsRef> {
+  const int32 = (data: Int32Array) => ({ dtype: 'int32' as const, shape: [data.length], data });
+  const body = encodeSafetensors({ positions: int32(training), ...(heldOut.length > 0 ? { heldOut: int32(heldOut) } : {}) });
+  const facts = { ...counts({ images: training.length, heldOut: heldOut.length }), ...known };
+  const made = await artifacts.commit({ ...identity, objects: [{ name: POSITIONS_FILE, body }], facts, made: { attempt: number, run } });
+  return { kind: 'labels', key: made.key, digest: made.digest, ...counts(facts) };
 }
 
 /** How many images to learn from, and how many are held out where there are any. */

@@ -15,7 +15,7 @@ export function createPipelineActivities(settings: TrainerSettings, trees: Image
     ...viewsActivities(artifacts),
     ...startActivities(artifacts, trees),
     ...representationActivities(settings),
-    ...labelActivities(artifacts),
+    ...labelActivities(artifacts, trees),
     ...reportActivities(artifacts),
   };
 }

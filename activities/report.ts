@@ -8,6 +8,7 @@ import type { WriteReportInput, WriteReportResult } from '../contracts/stages.ts
 import { decodeSafetensors } from '../learning/safetensors.ts';
 import type { ClassScore, Curve, Evaluation, Example } from '../report/input.ts';
 import { renderReport } from '../report/report.ts';
+import { labelsText } from '../report/summary.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import { attempt } from './attempt.ts';
 import { EVALUATION_FILE, EXAMPLES_FILE } from './evaluate.ts';
@@ -77,7 +78,7 @@ async function readEvaluations(
     const measured = JSON.parse((await artifacts.read(objectNamed(manifest, EVALUATION_FILE))).toString()) as Measured;
     for (const model of MODELS) {
       const { confusion, perClass } = measured.models[model];
-      evaluations.push({ model, ...draw, confusion, perClass });
+      evaluations.push({ model, ...draw, confusion, byClass: perClass });
     }
     if (draw.draw === 0) examples = await readExamples(artifacts, manifest, measured, images.size);
   }
@@ -133,7 +134,7 @@ async function found(
 /** The artifacts behind the numbers, in pipeline order. */
 function artifactsOf({ images, representation, models }: WriteReportInput) {
   const row = (stage: string, what: string, { key, digest }: Pick<Ref<string>, 'key' | 'digest'>) => ({ stage, what, key, digest });
-  const of = ({ fraction, draw }: LabelDraw) => `${Number((100 * fraction).toPrecision(3))} % of the labels, draw ${draw + 1}`;
+  const of = (draw: LabelDraw) => `${labelsText(draw)}, draw ${draw.draw + 1}`;
   return [
     row('shards', `pool of ${images.pool.images} images`, images.pool),
     row('shards', `${images.test.images} test images`, images.test),

@@ -2,6 +2,7 @@
 import type { Manifest, ShardSetRef, StoredObject } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import { inputFile, shardOrder } from '../learning/feed.ts';
+import { readShard } from '../learning/images/shards.ts';
 import { decodeSafetensors } from '../learning/safetensors.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 
@@ -25,6 +26,13 @@ export async function readLabels(artifacts: Artifacts, manifest: Manifest): Prom
   if (!(labels instanceof Int32Array))
     throw new Failure('DataIntegrity', `Cannot read labels as "${LABELS_FILE}" of set ${manifest.key} holds none`);
   return labels;
+}
+
+/** Ids of all images of a set in canonical order. Every shard is read for them. */
+export async function readIdsOfSet(artifacts: Artifacts, shards: ShardEntry[]): Promise<string[]> {
+  const ids: string[][] = [];
+  for (const { object } of shards) ids.push(readShard(await artifacts.read(object)).ids);
+  return ids.flat();
 }
 
 /** Input files of epochs [from, to) in the order in which the trainer reads them. */

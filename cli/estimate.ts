@@ -1,6 +1,6 @@
 /** How much work a recipe is, guessed from the size of its network. Good to a factor of two or three, which is enough to choose. */
 import { hasBottlenecks, studentEncoder } from '../contracts/architecture.ts';
-import { type EncoderRecipe, labelDraws, type Recipe } from '../contracts/recipe.ts';
+import { type EncoderRecipe, isTeachersSize, labelDraws, type Recipe } from '../contracts/recipe.ts';
 
 /** Multiply-adds of one image forwards at width 1: CIFAR stem at 32 px, ImageNet stem at 224 px (He et al. 2016, table 1 and section 4.2). */
 const MULTIPLY_ADDS = {
@@ -27,13 +27,18 @@ export function forwardCost({ depth, width, stem, selectiveKernel }: Sized, size
 /** Work of a recipe in multiply-adds. @param labelled  labelled images of each label draw, in the order of `labelDraws` */
 export function workOf(recipe: Recipe, pool: number, labelled: number[]): { pretrain: number; labels: number; distill: number } {
   const { encoder, pretrain, finetune, distill, images } = recipe;
+  const { teachers = 1 } = distill;
   const teacher = forwardCost(encoder, images.size);
   const student = forwardCost(studentEncoder(encoder, distill.student), images.size);
+  const small = isTeachersSize(encoder, distill.student) ? 0 : student;
   const passes = (count: number) => Math.max(finetune.epochs * count, finetune.atLeastSteps * Math.min(finetune.batch, count));
+  const { alsoTry } = finetune.baseline;
+  const tries = (count: number) => (alsoTry && count >= 500 ? 1 + alsoTry.length : 0); // on four fifths of the images
+  const baseline = (count: number) => passes(count) + tries(count) * passes(0.8 * count);
   return {
     pretrain: pretrain.epochs * pool * (2 * TRAINING + (pretrain.memory.size > 0 ? 1 : 0)) * teacher,
-    labels: labelled.reduce((sum, count) => sum + 2 * passes(count) * TRAINING * teacher, 0),
-    distill: labelDraws(recipe.labels).length * distill.epochs * pool * (TRAINING * student + teacher),
+    labels: labelled.reduce((sum, count) => sum + TRAINING * (teachers * teacher * passes(count) + (teacher + small) * baseline(count)), 0),
+    distill: labelDraws(recipe.labels).length * distill.epochs * pool * (TRAINING * student + teachers * teacher),
   };
 }
 

@@ -6,7 +6,7 @@ import type { Manifest, StageName } from '../contracts/artifacts.ts';
 import type { RunResult } from '../contracts/scores.ts';
 import { makeFolders } from '../infra/local/folders.ts';
 import { decodeSafetensors, encodeSafetensors } from '../learning/safetensors.ts';
-import { fractionsOf, MODELS, percent, spreadText, summarise } from '../report/summary.ts';
+import { isShare, scoredIn, sharesOf, shareText, spreadText, summarise } from '../report/summary.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import { BadInput } from './problem.ts';
 import type { Session } from './session.ts';
@@ -78,10 +78,9 @@ export async function fetchModel(artifacts: Artifacts, what: Taken, result: RunR
   return Buffer.from(encodeSafetensors(tensors, { ...metadata, ...added }));
 }
 
-/** Of the student to take away: largest fraction, first draw. */
+/** Of the student to take away: most labels, first draw. */
 function temperatureOf({ scores }: RunResult): number | undefined {
-  const largest = fractionsOf(scores).at(-1);
-  const score = scores.find(({ model, fraction, draw }) => model === 'student' && fraction === largest && draw === 0);
+  const score = scores.findLast(({ model, draw }) => model === 'student' && draw === 0);
   return score?.measures?.temperature?.value;
 }
 
@@ -120,15 +119,17 @@ async function writeWhole(file: string, body: string | Uint8Array): Promise<void
   await rename(partial, file);
 }
 
-/** The table on stdout: models by fraction, mean ± standard deviation over draws. */
+/** The table on stdout: models by share of the labels, mean ± standard deviation over draws. */
 export function scoreTable(scores: RunResult['scores']): string[] {
   const summaries = summarise(scores);
-  const rows = fractionsOf(scores).map((fraction) => {
-    const group = summaries.filter((summary) => summary.fraction === fraction);
-    const cells = MODELS.map((model) => group.find((entry) => entry.model === model)).map((summary) =>
-      summary ? spreadText(summary) : '–',
-    );
-    return [percent(fraction), String(group[0]?.images ?? 0), String(Math.max(...group.map(({ draws }) => draws))), ...cells];
+  const models = scoredIn(scores);
+  const rows = sharesOf(scores).map((share) => {
+    const group = summaries.filter((summary) => isShare(summary, share));
+    const cells = models
+      .map((model) => group.find((entry) => entry.model === model))
+      .map((summary) => (summary ? spreadText(summary) : '–'));
+    return [shareText(share), String(group[0]?.images ?? 0), String(Math.max(...group.map(({ draws }) => draws))), ...cells];
   });
-  return columns([['labels', 'images', 'draws', ...MODELS], ...rows], [0, 1, 2, 3, 4, 5]);
+  const head = ['labels', 'images', 'draws', ...models];
+  return columns([head, ...rows], [...head.keys()]);
 }

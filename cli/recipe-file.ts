@@ -188,9 +188,11 @@ function withAbsolutePaths(recipe: Recipe, folder: string): Recipe {
   };
   const { train, test, unlabelled, ...rest } = recipe.images;
   const { start } = recipe.pretrain;
+  const { file } = recipe.labels;
   return {
     ...recipe,
     pretrain: { ...recipe.pretrain, ...(start ? { start: path(start) } : {}) },
+    ...(file ? { labels: { ...recipe.labels, file: Array.isArray(file) ? file.map(path) : path(file) } } : {}),
     images: { ...rest, train: source(train), ...(test ? { test: source(test) } : {}), unlabelled: unlabelled.map(source) },
   };
 }

@@ -7,7 +7,7 @@ export function sourcesOf({ images }: Recipe): ImageSource[] {
 
 /** Some images lie in a bucket: this machine may have no access to it. */
 export function isRemote(recipe: Recipe): boolean {
-  return sourcesOf(recipe).some((source) => sourceText(source).startsWith('s3://'));
+  return [...sourcesOf(recipe).map(sourceText), ...[recipe.labels.file ?? []].flat()].some((place) => place.startsWith('s3://'));
 }
 
 /** A source as a person would name it. */

@@ -43,25 +43,42 @@ const Images = z.strictObject({
   setAsideLimit: z.number().min(0).max(1).default(0.05).describe('share of unreadable images above which the run fails'),
 });
 
-const Labels = z.strictObject({
-  fractions: z.array(Fraction).min(1).default([0.05, 0.1, 1]),
-  draws: z
-    .union([z.int().min(1).max(100), z.array(z.int().min(1).max(100)).min(1)])
-    .default(1)
-    .describe('label draws at each fraction, or one number for each fraction; a fraction of 1 has one draw only'),
-  graded: z
-    .boolean()
-    .default(false)
-    .describe('whether the classes are grades, such as of a disease, in the order of their names: the report then has the weighted kappa'),
-  calibration: z
-    .number()
-    .min(0)
-    .max(0.5)
-    .default(0)
-    .describe(
-      'share of the drawn labels kept from training, to make the student’s probabilities honest; none where they would be fewer than 50',
-    ),
-});
+const Path = z.string().min(1);
+const Labels = z
+  .strictObject({
+    fractions: z.array(Fraction).min(1).optional().describe('shares of each class; without perClass and file [0.05, 0.1, 1]'),
+    perClass: z
+      .array(z.int().min(1).max(1_000_000))
+      .min(1)
+      .optional()
+      .describe('in place of fractions: images of each class, or all it has'),
+    file: z
+      .union([Path, z.array(Path).min(1)])
+      .optional()
+      .describe('in place of fractions: one image id a line, its path below the folder; of several files each is used by itself'),
+    draws: z
+      .union([z.int().min(1).max(100), z.array(z.int().min(1).max(100)).min(1)])
+      .default(1)
+      .describe('label draws at each fraction or count, or one number for each; a fraction of 1 has one draw only'),
+    graded: z
+      .boolean()
+      .default(false)
+      .describe(
+        'whether the classes are grades, such as of a disease, in the order of their names: the report then has the weighted kappa',
+      ),
+    calibration: z
+      .number()
+      .min(0)
+      .max(0.5)
+      .default(0)
+      .describe(
+        'share of the drawn labels kept from training, to make the student’s probabilities honest; none where they would be fewer than 50',
+      ),
+  })
+  .overwrite(({ fractions, ...rest }) => {
+    const isElsewhere = rest.perClass !== undefined || rest.file !== undefined;
+    return { ...(fractions || !isElsewhere ? { fractions: fractions ?? [0.05, 0.1, 1] } : {}), ...rest };
+  });
 
 const Depth = z.literal([18, 34, 50, 101, 152, 200]);
 const Width = z.number().min(0.0625).max(4);
@@ -160,6 +177,13 @@ const Finetune = z.strictObject({
     .strictObject({
       learningRate: LearningRate.default({ base: 0.1, scaling: 'linear' }),
       weightDecay: z.number().min(0).max(1).default(5e-4),
+      alsoTry: z
+        .array(z.number().positive().max(1_000))
+        .min(1)
+        .optional()
+        .describe(
+          'more values for learningRate.base: the best on a fifth of the labelled images, kept back, is used; below 500 none is tried',
+        ),
     })
     .prefault({})
     .describe('the same network and labels from nothing: same budget, its own rate'),
@@ -178,6 +202,12 @@ const Distill = z.strictObject({
     })
     .prefault({})
     .describe('default: the teacher’s network; one of depth 18 or 34 never has selective kernels'),
+  teachers: z
+    .int()
+    .min(1)
+    .max(20)
+    .optional()
+    .describe('classifiers that teach together, their answers averaged: fine-tuned on the same labels from other seeds; 1 without it'),
   epochs: Epochs.default(20),
   batch: z.int().min(2).max(65_536).default(64),
   temperature: z.number().positive().max(100).default(1),
@@ -209,6 +239,21 @@ export function isTeachersSize(encoder: z.infer<typeof Encoder>, student: Partia
   return (['depth', 'width', 'selectiveKernel'] as const).every((key) => (student[key] ?? encoder[key]) === encoder[key]);
 }
 
+/** Rules between the keys of `labels`. */
+function checkLabels(labels: z.infer<typeof Labels>, refuse: (key: string | undefined, message: string) => void): void {
+  const { draws } = labels;
+  const given = (['fractions', 'perClass', 'file'] as const).filter((key) => labels[key] !== undefined);
+  if (given.length > 1) refuse(undefined, `must have one of fractions, perClass and file, got ${given.join(' and ')}`);
+  for (const key of given.length > 1 ? [] : given) {
+    const values = [labels[key]].flat();
+    if (new Set(values).size !== values.length) refuse(key, 'must not repeat a value');
+    if (key === 'file' ? draws !== 1 : Array.isArray(draws) && draws.length !== values.length) {
+      const rule = key === 'file' ? '1, as a file leaves nothing to draw' : `one number, or one for each of the ${values.length} ${key}`;
+      refuse('draws', `must be ${rule}, got ${Array.isArray(draws) ? `a list of ${draws.length}` : draws}`);
+    }
+  }
+}
+
 /** A recipe with every default filled in. Unknown keys are mistakes. */
 export const Recipe = z
   .strictObject({
@@ -229,23 +274,14 @@ export const Recipe = z
   })
   // `between` names the keys a rule compares: the command line looks at it even while other keys are wrong
   .superRefine((recipe, context) => {
-    const { fractions, draws } = recipe.labels;
-    if (Array.isArray(draws) && draws.length !== fractions.length) {
+    checkLabels(recipe.labels, (key, message) =>
       context.addIssue({
         code: 'custom',
-        path: ['labels', 'draws'],
-        message: `must have one number for each of the ${fractions.length} fractions, got ${draws.length}`,
-        params: { between: ['labels.fractions', 'labels.draws'] },
-      });
-    }
-    if (new Set(fractions).size !== fractions.length) {
-      context.addIssue({
-        code: 'custom',
-        path: ['labels', 'fractions'],
-        message: 'must not repeat a fraction',
-        params: { between: ['labels.fractions'] },
-      });
-    }
+        path: ['labels', ...(key ? [key] : [])],
+        message,
+        params: { between: ['labels.fractions', 'labels.perClass', 'labels.file', 'labels.draws'] },
+      }),
+    );
     const [{ headLayers }, { fromHeadLayer }] = [recipe.pretrain, recipe.finetune];
     if (fromHeadLayer > 0 && fromHeadLayer >= headLayers) {
       context.addIssue({
@@ -330,13 +366,18 @@ export type EncoderRecipe = Recipe['encoder'];
 export type ViewsRecipe = Recipe['views'];
 export type LearningRate = z.infer<typeof LearningRate>;
 
-/** One label draw: which share of the labels, and which of the seeded draws of it. */
-export type LabelDraw = { fraction: number; draw: number };
+/** Which labels are used: a share of each class, so many of each class, or those of the images that a file names. */
+export type LabelShare = { fraction: number } | { perClass: number } | { file: string };
+/** One label draw: which labels, and which of the seeded draws of them. */
+export type LabelDraw = LabelShare & { draw: number };
 
-/** Every (fraction, draw) of a recipe, smallest fraction first. A fraction of 1 has no choice, hence one draw. */
-export function labelDraws({ fractions, draws }: Pick<Recipe['labels'], 'fractions' | 'draws'>): LabelDraw[] {
-  return fractions
-    .map((fraction, i) => ({ fraction, count: fraction === 1 ? 1 : Array.isArray(draws) ? (draws[i] ?? 1) : draws }))
-    .sort((a, b) => a.fraction - b.fraction)
-    .flatMap(({ fraction, count }) => Array.from({ length: count }, (_, draw) => ({ fraction, draw })));
+/** Every label draw of a recipe, fewest labels first, files as they stand. A fraction of 1 and a file have no choice, hence one draw. */
+export function labelDraws({ fractions = [], perClass, file, draws }: Omit<Recipe['labels'], 'graded' | 'calibration'>): LabelDraw[] {
+  if (file !== undefined) return [file].flat().map((path) => ({ file: path, draw: 0 }));
+  return (perClass ?? fractions)
+    .map((amount, i) => ({ amount, count: !perClass && amount === 1 ? 1 : Array.isArray(draws) ? (draws[i] ?? 1) : draws }))
+    .sort((a, b) => a.amount - b.amount)
+    .flatMap(({ amount, count }) =>
+      Array.from({ length: count }, (_, draw) => (perClass ? { perClass: amount, draw } : { fraction: amount, draw })),
+    );
 }

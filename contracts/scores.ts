@@ -1,7 +1,14 @@
 /** Scores: what the report shows and what `run --json` prints. */
 import type { SetAside } from './artifacts.ts';
+import type { LabelDraw } from './recipe.ts';
 
 export type ModelKind = 'baseline' | 'classifier' | 'student';
+
+/**
+ * What is scored: the models; two measures of the representation as it stands, nearest neighbours and a linear probe; and for a student of
+ * another size than its teacher the baseline of that size.
+ */
+export type ScoreKind = 'knn' | 'probe' | 'smallBaseline' | ModelKind;
 
 /** Lower and upper end of a 95 % interval. */
 export type Interval = [low: number, high: number];
@@ -41,7 +48,7 @@ export type Measures = {
 };
 
 /** Accuracy of one model on the test set; `images` is the number of labelled images it learnt from. */
-export type Score = { model: ModelKind; fraction: number; draw: number; accuracy: number; images: number; measures?: Measures };
+export type Score = LabelDraw & { model: ScoreKind; accuracy: number; images: number; measures?: Measures };
 
 /** What the workflow returns, and what `fewlabels run --json` prints together with `seconds`, `report` file and `ui` link. */
 export type RunResult = {
@@ -50,7 +57,7 @@ export type RunResult = {
   setAside: SetAside;
   /** What went wrong in pretraining without failing, and what to change. */
   warning?: string;
-  /** Manifest key of the report, and of the student to take away (largest fraction, first draw). */
+  /** Manifest key of the report, and of the student to take away (most labels, first draw). */
   report: { key: string; digest: string };
   student: { key: string; digest: string };
   /** The encoder with its projection head, before any label. */

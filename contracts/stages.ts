@@ -57,6 +57,10 @@ export type PretrainResult = ChainState<RepresentationRef>;
 export type DrawLabelsInput = { images: ImagesRef; draw: LabelDraw; seed: number; calibration?: Recipe['labels']['calibration'] };
 export type DrawLabelsResult = LabelsRef;
 
+/** Hold some of the labelled images out, to judge trainings on the rest by. Nothing when they are too few for that. */
+export type SplitLabelsInput = { images: ImagesRef; labels: LabelsRef; seed: number };
+export type SplitLabelsResult = { split?: LabelsRef };
+
 /** Without `representation` this is the baseline: the same network and labels, trained from nothing. */
 export type FinetuneInput = {
   images: ImagesRef;
@@ -65,15 +69,20 @@ export type FinetuneInput = {
   encoder: EncoderRecipe;
   pretrain: Pick<Recipe['pretrain'], 'headLayers' | 'projection'>;
   finetune: Recipe['finetune'];
+  /** Judge it by the images that are held out of `labels`. */
+  judged?: boolean;
   seed: number;
   compute: Recipe['compute'];
 };
-export type FinetuneResult = ClassifierRef;
+/** `accuracy` on the images held out, when it was judged by them. */
+export type FinetuneResult = ClassifierRef & { accuracy?: number };
 
 export type DistillInput = {
   images: ImagesRef;
   labels: LabelsRef;
   teacher: ClassifierRef;
+  /** Those that teach beside it, their answers averaged with its own. */
+  otherTeachers?: ClassifierRef[];
   /** What the student starts from, when it has the same size. */
   representation: RepresentationRef;
   encoder: EncoderRecipe;
@@ -93,6 +102,10 @@ export type EvaluateInput = {
   student: StudentRef;
   /** Middle part of an image that the models see, as a share of its side; the whole image where it is missing. */
   evaluationCrop?: number;
+  /** A network of the student's size, trained from nothing on the same labels; where that is not the teacher's size. */
+  smallBaseline?: ClassifierRef;
+  /** What it is worth by itself is measured too. */
+  representation?: RepresentationRef;
   compute: Recipe['compute'];
   graded?: Recipe['labels']['graded'];
 };
@@ -117,6 +130,7 @@ export type PipelineActivities = {
   /** Where pretraining of this recipe stands, without starting any. */
   findRepresentation(input: PretrainRecipe & { images: ImagesRef }): Promise<PretrainResult>;
   drawLabels(input: DrawLabelsInput): Promise<DrawLabelsResult>;
+  splitLabels(input: SplitLabelsInput): Promise<SplitLabelsResult>;
   writeReport(input: WriteReportInput): Promise<WriteReportResult>;
 };
 

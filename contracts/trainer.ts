@@ -60,10 +60,14 @@ export type FinetuneJob = Common & {
   shards: ShardFiles;
   /** How many of them are of each class; the classes weigh alike then (`finetune.classWeights`). */
   classImages?: number[];
+  /** Others to judge the classifier by; they come after the last epoch, as if they were one more. */
+  heldOut?: ShardFiles;
 };
 export type DistillJob = Common & {
   kind: 'distill';
   teacher: Architecture;
+  /** How many there are of that architecture; 1 without it. */
+  teachers?: number;
   /** `in/representation.safetensors` is where the student starts; else from nothing. */
   pretrained: boolean;
   architecture: Architecture;
@@ -81,6 +85,8 @@ export type EvaluateJob = Common & {
   graded?: boolean;
   /** The model to fit a temperature for, and the labelled images, `in/calibration-<i>.safetensors`, that no training saw the labels of. */
   calibration?: { model: string; shards: ShardFiles };
+  /** Measures the frozen encoder of `in/representation.safetensors` by labelled images too; its architecture with a linear classifier. */
+  frozen?: { architecture: Architecture; labelled: ShardFiles };
 };
 export type TrainerJob = PretrainJob | FinetuneJob | DistillJob | EvaluateJob;
 

@@ -53,6 +53,9 @@ export function inputFile(epoch: number, shard: number): string {
   return `e${String(epoch).padStart(6, '0')}-s${String(shard).padStart(5, '0')}.safetensors`;
 }
 
+/** Name of the file of one teacher. */
+export const teacherFile = (teacher: number): string => (teacher === 0 ? 'teacher.safetensors' : `teacher-${teacher}.safetensors`);
+
 /** The order in which an epoch reads its shards: supervisor and trainer count it alike. */
 export function shardOrder(seed: number, epoch: number, shards: number): Int32Array {
   return randomStream(seed, 'shard order', epoch).permutation(shards);

@@ -1,28 +1,26 @@
 /** The report in words: what a person who knows her images, and not our methods, wants to know first. */
+import type { LabelShare } from '../contracts/recipe.ts';
 import type { ReportInput } from './input.ts';
-import { accuracyText, count, fractionsOf, percent, type Summary, summarise } from './summary.ts';
+import { accuracyText, count, isShare, labelsText, type Summary, sharesOf, summarise } from './summary.ts';
 
 /** The first sentences of the report, most important first. */
 export function headline(input: Pick<ReportInput, 'scores'>): string[] {
-  const fractions = fractionsOf(input.scores);
-  const first = fractions[0];
-  const last = fractions.at(-1);
+  const shares = sharesOf(input.scores);
+  const first = shares[0];
+  const last = shares.at(-1);
   if (first === undefined || last === undefined) return ['No model was scored.'];
   const summaries = summarise(input.scores);
   return first === last ? [sentenceFor(summaries, first)] : [sentenceFor(summaries, first), sentenceFor(summaries, last)];
 }
 
-function sentenceFor(summaries: Summary[], fraction: number): string {
-  const of = (model: Summary['model']) => summaries.find((summary) => summary.fraction === fraction && summary.model === model);
+function sentenceFor(summaries: Summary[], share: LabelShare): string {
+  const of = (model: Summary['model']) => summaries.find((summary) => isShare(summary, share) && summary.model === model);
   const classifier = of('classifier');
   const baseline = of('baseline');
   const student = of('student');
   const any = classifier ?? baseline ?? student;
   if (!any) return '';
-  const labels =
-    fraction === 1
-      ? `With all labels (${count(any.images)} images)`
-      : `With ${percent(fraction)} of the labels (${count(any.images)} images)`;
+  const labels = `With ${labelsText(share)} (${count(any.images)} images)`;
   const parts = [
     classifier && `the classifier is right on ${whole(classifier.mean)} of the test images`,
     baseline && `the same network without pretraining on ${whole(baseline.mean)}`,
@@ -40,8 +38,7 @@ function whole(share: number): string {
 export function cautions(input: ReportInput): string[] {
   const { test } = input.images;
   const summaries = summarise(input.scores);
-  const largest = fractionsOf(input.scores).at(-1);
-  const centre = summaries.find(({ model, fraction }) => model === 'student' && fraction === largest)?.mean ?? 0.5;
+  const centre = summaries.findLast(({ model }) => model === 'student')?.mean ?? 0.5;
   const margin = test > 0 ? 100 * 1.96 * Math.sqrt((centre * (1 - centre)) / test) : 0;
   const lines =
     test > 0
@@ -56,8 +53,10 @@ export function cautions(input: ReportInput): string[] {
   }
   if (summaries.some(({ draws }) => draws > 1))
     lines.push('“±” is the standard deviation over label draws: other labelled images, same network.');
-  else if (summaries.some(({ fraction }) => fraction < 1))
-    lines.push('Each fraction is one draw of labels; another draw would give other numbers. Set labels.draws to see by how much.');
+  else if (summaries.some((share) => 'perClass' in share || ('fraction' in share && share.fraction < 1)))
+    lines.push(
+      'Each share of the labels is one draw of labels; another draw would give other numbers. Set labels.draws to see by how much.',
+    );
   return lines;
 }
 

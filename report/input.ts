@@ -1,7 +1,7 @@
 /** What a report is made from. The caller gathers it from the store; everything here is plain data. */
 import type { SetAside } from '../contracts/artifacts.ts';
 import type { CurvePoint } from '../contracts/progress.ts';
-import type { Recipe } from '../contracts/recipe.ts';
+import type { LabelDraw, Recipe } from '../contracts/recipe.ts';
 import type { ModelKind, Score } from '../contracts/scores.ts';
 
 /** One class: of its images, the share found (recall); of what is called by its name, the share right (precision). */
@@ -9,12 +9,12 @@ export type ClassScore = { images: number; recall?: number; precision?: number; 
 
 /**
  * One model on the test set. `confusion[t][p]`: test images of class t that the model called p; [classes][classes], counts.
- * `perClass`: [classes].
+ * `byClass`: [classes].
  */
-export type Evaluation = { model: ModelKind; fraction: number; draw: number; confusion: number[][]; perClass?: ClassScore[] };
+export type Evaluation = LabelDraw & { model: ModelKind; confusion: number[][]; byClass?: ClassScore[] };
 
-/** The learning curve of one training. `fraction` and `draw` are absent for the representation, which sees no labels. */
-export type Curve = { stage: 'representation' | ModelKind; fraction?: number; draw?: number; points: CurvePoint[] };
+/** The learning curve of one training. The representation sees no labels. */
+export type Curve = { points: CurvePoint[] } & ({ stage: 'representation' } | ({ stage: ModelKind } & LabelDraw));
 
 /**
  * One test image and what a model said about it.
@@ -39,7 +39,7 @@ export type ReportInput = {
   /** What went wrong in pretraining without failing. */
   warning?: string;
   scores: Score[];
-  /** The student at the largest fraction, first draw, is shown in detail; others may be missing. */
+  /** Fewest labels first. The student with the most labels, first draw, is shown in detail; others may be missing. */
   evaluations: Evaluation[];
   curves: Curve[];
   /** Answers of the same student; about 12 to 24 right and wrong ones. */

@@ -1,8 +1,8 @@
-/** What the models are worth besides how many answers are right: at the largest fraction, first label draw. */
+/** What the models are worth besides how many answers are right: with the most labels, first label draw. */
 import type { Measures, Score } from '../contracts/scores.ts';
 import { type Html, html } from './html.ts';
 import type { ReportInput } from './input.ts';
-import { accuracyText, count, fractionsOf, MODELS, percent, pointsText } from './summary.ts';
+import { accuracyText, count, isShare, labelsText, MODELS, pointsText, sharesOf } from './summary.ts';
 
 type Measured = Score & { measures: Measures };
 /** A measure and what it says, to people who know their images and not our methods. A cell is undefined where a model has none. */
@@ -64,9 +64,9 @@ export function measureTable(input: Pick<ReportInput, 'scores' | 'classes' | 're
     return [html`<tr><th scope="row">${name}<small>${note}</small></th>${texts}</tr>`];
   });
   const heads = scores.map(({ model }) => html`<th scope="col" class="number"><i class="dot ${model}"></i>${model}</th>`);
-  const { fraction, draw } = scores[0] as Measured;
-  const several = input.scores.some((score) => score.fraction === fraction && score.draw !== draw);
-  return html`<h3>In detail, at ${percent(fraction)} of the labels${several ? ', first draw' : ''}</h3>
+  const first = scores[0] as Measured;
+  const several = input.scores.some((score) => isShare(score, first) && score.draw !== first.draw);
+  return html`<h3>In detail, with ${labelsText(first)}${several ? ', first draw' : ''}</h3>
 <div class="scroll"><table class="measures"><thead><tr><th></th>${heads}</tr></thead><tbody>${shown}</tbody></table></div>
 ${recipe.labels.graded ? html`<p class="quiet">Grades, lowest first: ${classes.join(', ')}.</p>` : undefined}${honesty(scores, recipe.labels.calibration)}`;
 }
@@ -86,8 +86,8 @@ function honesty(scores: Measured[], calibration: number): Html | undefined {
 }
 
 function detailed(scores: Score[]): Measured[] {
-  const largest = fractionsOf(scores).at(-1);
+  const most = sharesOf(scores).at(-1);
   return MODELS.flatMap((model) =>
-    scores.filter((score) => score.model === model && score.fraction === largest && score.draw === 0),
+    scores.filter((score) => score.model === model && most && isShare(score, most) && score.draw === 0),
   ).flatMap(({ measures, ...score }) => (measures ? [{ ...score, measures }] : []));
 }

@@ -7,7 +7,7 @@ const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 const STYLE = `
 :root { color-scheme: light dark; --text: #1b1f24; --quiet: #5c6570; --page: #fff; --card: #f5f6f8; --line: #dfe3e8; --good: 0, 114, 178; --bad: 213, 94, 0;
-  --baseline: ${COLOURS.baseline}; --classifier: ${COLOURS.classifier}; --student: ${COLOURS.student}; }
+  --representation: ${COLOURS.representation}; --baseline: ${COLOURS.baseline}; --classifier: ${COLOURS.classifier}; --student: ${COLOURS.student}; }
 @media (prefers-color-scheme: dark) { :root { --text: #e8eaed; --quiet: #9aa3ad; --page: #14171a; --card: #1d2126; --line: #343a41; --good: 64, 160, 220; --bad: 235, 125, 50; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text); font: 16px/1.55 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif; }
@@ -24,7 +24,7 @@ th, td { padding: 7px 14px 7px 0; text-align: left; vertical-align: top; font-we
 tbody th { max-width: 320px; } th.short { white-space: nowrap; }
 tbody tr + tr > * { border-top: 1px solid var(--line); } th small, td small { display: block; font-size: 12px; } .number { text-align: right; white-space: nowrap; } td.path { overflow-wrap: anywhere; min-width: 160px; font-family: ui-monospace, monospace; font-size: 13px; }
 table.accuracy { width: 100%; font-size: 17px; } table.accuracy td.classifier, table.accuracy td.student { font-weight: 600; } table.measures { width: 100%; } table.classes thead .number { white-space: normal; }
-.dot { display: inline-block; width: 10px; height: 10px; border-radius: 5px; margin-right: 6px; } .dot.baseline { background: var(--baseline); } .dot.classifier { background: var(--classifier); } .dot.student { background: var(--student); }
+.dot { display: inline-block; width: 10px; height: 10px; border-radius: 5px; margin-right: 6px; } .dot.knn, .dot.probe { background: var(--representation); } .dot.baseline, .dot.smallBaseline { background: var(--baseline); } .dot.classifier { background: var(--classifier); } .dot.student { background: var(--student); }
 svg.plot { display: block; width: 100%; max-width: 640px; height: auto; margin: 12px 0; }
 table.confusion { font-size: 13px; } table.confusion th, table.confusion td { padding: 0; border: 0; } table.confusion tbody th { padding-right: 10px; text-align: right; vertical-align: middle; max-width: 150px; }
 table.confusion thead th { border: 0; } th.turned { height: 110px; width: 40px; } th.turned span { display: block; writing-mode: vertical-rl; transform: rotate(180deg); margin: 0 auto; padding-top: 6px; max-height: 110px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; text-align: left; } .corner { text-align: right; padding-right: 10px !important; white-space: nowrap; }

@@ -4,7 +4,7 @@ import { compile, type TopLevelSpec } from 'vega-lite';
 import type { CurvePoint } from '../contracts/progress.ts';
 import { Html } from './html.ts';
 import type { Curve, ReportInput } from './input.ts';
-import { deviation, fractionsOf, MODELS, mean, percent } from './summary.ts';
+import { MODELS, mean, sharesOf, shareText, summarise } from './summary.ts';
 
 /** Readable on white and on near-black, told apart by the colour-blind (Okabe and Ito), the same as in the page's style. */
 export const COLOURS = { baseline: '#8a8f98', classifier: '#0072b2', student: '#d55e00', representation: '#009e73' } as const;
@@ -39,29 +39,27 @@ const CONFIG: TopLevelSpec['config'] = {
 const SIZE = { width: 540, height: 260 };
 const colour = { field: 'model', type: 'nominal' as const, scale: { domain: MODELS, range: MODELS.map((model) => COLOURS[model]) } };
 
-/** Accuracy over the share of labels, on a logarithmic axis. Undefined with fewer than two fractions: there is no line to draw. */
+/**
+ * Accuracy over the number of labelled images, on a logarithmic axis. Undefined with fewer than two shares of the labels, or two of one
+ * size: there is no line to draw.
+ */
 export async function accuracyPlot({ scores }: Pick<ReportInput, 'scores'>): Promise<Html | undefined> {
-  const fractions = fractionsOf(scores);
-  if (fractions.length < 2) return undefined;
-  const values = MODELS.flatMap((model) =>
-    fractions.flatMap((fraction) => {
-      const group = scores.filter((score) => score.model === model && score.fraction === fraction).map(({ accuracy }) => 100 * accuracy);
-      if (group.length === 0) return [];
-      const centre = mean(group);
-      const sd = deviation(group) ?? 0;
-      return [{ model, share: 100 * fraction, accuracy: centre, low: centre - sd, high: centre + sd }];
-    }),
-  );
-  const labels = `{${fractions.map((fraction) => `'${100 * fraction}': '${percent(fraction)}'`).join(', ')}}[datum.value]`;
+  const summaries = summarise(scores).filter(({ model }) => MODELS.some((kind) => kind === model));
+  const names = new Map(summaries.map((summary) => [summary.images, shareText(summary)]));
+  if (names.size < 2 || names.size < sharesOf(scores).length) return undefined;
+  const values = summaries.map(({ model, images, mean: centre, sd = 0 }) => {
+    return { model, images, accuracy: 100 * centre, low: 100 * (centre - sd), high: 100 * (centre + sd) };
+  });
+  const labels = `${JSON.stringify(Object.fromEntries(names))}[datum.value]`;
   return svg({
     ...SIZE,
     data: { values },
     encoding: {
       x: {
-        field: 'share',
+        field: 'images',
         type: 'quantitative',
         scale: { type: 'log', nice: false, padding: 24 },
-        axis: { title: 'labels used (logarithmic)', values: fractions.map((fraction) => 100 * fraction), labelExpr: labels, grid: false },
+        axis: { title: 'labels used (logarithmic)', values: [...names.keys()], labelExpr: labels, grid: false },
       },
       color: colour,
     },
@@ -83,8 +81,8 @@ export async function accuracyPlot({ scores }: Pick<ReportInput, 'scores'>): Pro
 
 /** Loss over epochs, one line a training. Undefined when there is nothing to draw. */
 export async function curvePlot(curves: Curve[]): Promise<Html | undefined> {
-  const values = curves.flatMap(({ stage, fraction, draw, points }) =>
-    thin(points).map(({ epoch, loss }) => ({ model: stage, line: `${stage} ${fraction} ${draw}`, epoch, loss })),
+  const values = curves.flatMap(({ points, ...training }) =>
+    thin(points).map(({ epoch, loss }) => ({ model: training.stage, line: JSON.stringify(training), epoch, loss })),
   );
   if (values.length < 2) return undefined;
   const stages = [...new Set(values.map(({ model }) => model))];

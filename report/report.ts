@@ -7,7 +7,7 @@ import type { Curve, Evaluation, ReportInput } from './input.ts';
 import { measureTable } from './measures.ts';
 import { page } from './page.ts';
 import { accuracyPlot, curvePlot } from './plots.ts';
-import { accuracyText, count, duration, percent } from './summary.ts';
+import { accuracyText, count, duration, labelsText } from './summary.ts';
 import { accuracyTable, classTable, confusionTable, setAsideTable } from './tables.ts';
 
 export type { Curve, Evaluation, Example, ReportInput } from './input.ts';
@@ -22,8 +22,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
   const sections = [
     opening(input),
     section('How good it is', html`${accuracyTable(input)}${await accuracyPlot(input)}${measureTable(input)}`),
-    detailed &&
-      section(`What the student confuses, at ${percent(detailed.fraction)} of the labels`, confusionTable(detailed, input.classes)),
+    detailed && section(`What the student confuses, with ${labelsText(detailed)}`, confusionTable(detailed, input.classes)),
     detailed && section('Class by class', classTable(detailed, input.classes)),
     section('Examples from the test set', await exampleGalleries(input)),
     section('How it learnt', await learning(input)),
@@ -48,10 +47,10 @@ ${headline(input).map((sentence, i) => html`<p class="${i === 0 ? 'lead' : ''}">
 <ul class="cautions">${[...(warning ? [`${warning}.`] : []), ...cautions(input)].map((line) => html`<li>${line}</li>`)}</ul></header>`;
 }
 
-/** The student at the largest fraction, first draw; another model when there is no student. */
+/** The student with the most labels, first draw; another model when there is no student. */
 export function mostDetailed(evaluations: Evaluation[]): Evaluation | undefined {
   const students = evaluations.filter(({ model }) => model === 'student');
-  return [...(students.length > 0 ? students : evaluations)].sort((a, b) => b.fraction - a.fraction || a.draw - b.draw)[0];
+  return (students.length > 0 ? students : evaluations).findLast(({ draw }) => draw === 0);
 }
 
 async function learning({ curves }: ReportInput): Promise<Html | undefined> {
@@ -93,7 +92,8 @@ function making(input: ReportInput): Html {
     .filter(({ href }) => /^https?:\/\//.test(href))
     .map(({ text, href }) => html`<li><a href="${href}">${text}</a></li>`);
   return html`<p>An encoder learnt from all ${count(input.images.pool)} images without their labels (SimCLRv2); it was then fine-tuned on the labelled share, and a student learnt from the
-fine-tuned classifier’s answers. The baseline is the same network, trained from nothing on the same labelled images. The test images took part in none of this.</p>
+fine-tuned classifier’s answers. The baseline is the same network, trained from nothing on the same labelled images; the small one, where there is one, has the student’s size. Neighbours and linear probe say what the encoder is worth as it stands: the 200
+labelled images whose features are most alike vote (weights exp(cos / 0.1)), or a linear layer learns from the features. The test images took part in none of this.</p>
 ${links.length > 0 ? html`<ul>${links}</ul>` : undefined}
 ${timings.length > 0 ? html`<h3>Time</h3><div class="scroll"><table><tbody>${timings}</tbody></table></div>` : undefined}
 ${made.length > 0 ? html`<h3>Made with</h3><div class="scroll"><table><tbody>${made}</tbody></table></div>` : undefined}

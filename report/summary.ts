@@ -1,26 +1,58 @@
 /** Scores over label draws: mean and spread per model and fraction, and how figures are written. */
-import type { ModelKind, Score } from '../contracts/scores.ts';
+import type { LabelShare } from '../contracts/recipe.ts';
+import type { ModelKind, Score, ScoreKind } from '../contracts/scores.ts';
 
 export const MODELS: ModelKind[] = ['baseline', 'classifier', 'student'];
+const SCORED: ScoreKind[] = ['knn', 'probe', 'baseline', 'smallBaseline', 'classifier', 'student'];
+
+/** Those of the models and measures that there are scores of, in the order of the tables. */
+export const scoredIn = (scores: Score[]): ScoreKind[] => SCORED.filter((kind) => scores.some(({ model }) => model === kind));
 
 /** `sd` is the sample standard deviation over the draws, undefined for a single one. Accuracies are shares in [0, 1]. */
-export type Summary = { model: ModelKind; fraction: number; draws: number; images: number; mean: number; sd?: number };
+export type Summary = LabelShare & { model: ScoreKind; draws: number; images: number; mean: number; sd?: number };
 
-/** One summary per (fraction, model), smallest fraction first, models in the order of `MODELS`. */
+/** One summary per (share of the labels, model), fewest labels first, models in the order of `scoredIn`. */
 export function summarise(scores: Score[]): Summary[] {
-  return fractionsOf(scores).flatMap((fraction) =>
-    MODELS.flatMap((model) => {
-      const group = scores.filter((score) => score.model === model && score.fraction === fraction);
+  return sharesOf(scores).flatMap((share) =>
+    SCORED.flatMap((model) => {
+      const group = scores.filter((score) => score.model === model && isShare(score, share));
       if (group.length === 0) return [];
       const accuracies = group.map(({ accuracy }) => accuracy);
       const images = Math.round(mean(group.map(({ images }) => images)));
-      return [{ model, fraction, draws: group.length, images, mean: mean(accuracies), sd: deviation(accuracies) }];
+      return [{ model, ...share, draws: group.length, images, mean: mean(accuracies), sd: deviation(accuracies) }];
     }),
   );
 }
 
-export function fractionsOf(scores: { fraction: number }[]): number[] {
-  return [...new Set(scores.map(({ fraction }) => fraction))].sort((a, b) => a - b);
+/** Which labels there are scores for, fewest images first. */
+export function sharesOf(scores: (LabelShare & { images: number })[]): LabelShare[] {
+  const distinct = new Map(scores.toSorted((a, b) => a.images - b.images).map((score) => [amountOf(score), shareOf(score)]));
+  return [...distinct.values()];
+}
+
+/** Whether these are the same labels. */
+export const isShare = (a: LabelShare, b: LabelShare): boolean => amountOf(a) === amountOf(b);
+
+/** A run has one kind of share only. */
+const amountOf = (share: LabelShare) => ('fraction' in share ? share.fraction : 'perClass' in share ? share.perClass : share.file);
+
+function shareOf(share: LabelShare): LabelShare {
+  if ('fraction' in share) return { fraction: share.fraction };
+  return 'perClass' in share ? { perClass: share.perClass } : { file: share.file };
+}
+
+/** In a table: `5 %`, `25 a class`, `ids.txt`. */
+export function shareText(share: LabelShare): string {
+  if ('fraction' in share) return percent(share.fraction);
+  return 'perClass' in share ? `${count(share.perClass)} a class` : (share.file.split('/').at(-1) ?? '');
+}
+
+/** In a sentence: `5 % of the labels`, `25 labels a class`, `the labels of ids.txt`. */
+export function labelsText(share: LabelShare): string {
+  if ('fraction' in share) return share.fraction === 1 ? 'all labels' : `${percent(share.fraction)} of the labels`;
+  return 'perClass' in share
+    ? `${count(share.perClass)} ${share.perClass === 1 ? 'label' : 'labels'} a class`
+    : `the labels of ${shareText(share)}`;
 }
 
 export function mean(values: number[]): number {

@@ -1,25 +1,38 @@
 /** The report's tables. */
+import type { ScoreKind } from '../contracts/scores.ts';
 import { type Html, html } from './html.ts';
 import type { Evaluation, ReportInput } from './input.ts';
-import { accuracyText, count, fractionsOf, MODELS, percent, spreadText, summarise } from './summary.ts';
+import { accuracyText, count, isShare, scoredIn, sharesOf, shareText, spreadText, summarise } from './summary.ts';
 
-/** Models by fraction: mean ± standard deviation over draws. */
+/** What stands above the accuracies of a model: its name, and how it came to be. */
+const HEADS: Record<ScoreKind, [name: string, note: string]> = {
+  knn: ['neighbours', 'frozen encoder'],
+  probe: ['linear probe', 'frozen encoder'],
+  smallBaseline: ['small baseline', 'student’s size'],
+  baseline: ['baseline', 'no pretraining'],
+  classifier: ['classifier', 'fine-tuned'],
+  student: ['student', 'distilled'],
+};
+
+/** Models by share of the labels: mean ± standard deviation over draws. */
 export function accuracyTable({ scores }: Pick<ReportInput, 'scores'>): Html {
   const summaries = summarise(scores);
-  const rows = fractionsOf(scores).map((fraction) => {
-    const group = summaries.filter((summary) => summary.fraction === fraction);
-    const cells = MODELS.map((model) => {
+  const models = scoredIn(scores);
+  const heads = models.map((model) => {
+    const [name, note] = HEADS[model];
+    return html`<th scope="col" class="number"><i class="dot ${model}"></i>${name}<small>${note}</small></th>`;
+  });
+  const rows = sharesOf(scores).map((share) => {
+    const group = summaries.filter((summary) => isShare(summary, share));
+    const cells = models.map((model) => {
       const summary = group.find((entry) => entry.model === model);
       return html`<td class="number ${model}">${summary ? spreadText(summary) : '–'}</td>`;
     });
     const draws = Math.max(...group.map((summary) => summary.draws));
-    return html`<tr><th scope="row" class="short">${percent(fraction)}</th><td class="number spare">${count(group[0]?.images ?? 0)}</td><td class="number spare">${draws}</td>${cells}</tr>`;
+    return html`<tr><th scope="row" class="short">${shareText(share)}</th><td class="number spare">${count(group[0]?.images ?? 0)}</td><td class="number spare">${draws}</td>${cells}</tr>`;
   });
   return html`<div class="scroll"><table class="accuracy">
-<thead><tr><th scope="col">labels used</th><th scope="col" class="number spare">images</th><th scope="col" class="number spare">draws</th>
-<th scope="col" class="number"><i class="dot baseline"></i>baseline<small>no pretraining</small></th>
-<th scope="col" class="number"><i class="dot classifier"></i>classifier<small>fine-tuned</small></th>
-<th scope="col" class="number"><i class="dot student"></i>student<small>distilled</small></th></tr></thead>
+<thead><tr><th scope="col">labels used</th><th scope="col" class="number spare">images</th><th scope="col" class="number spare">draws</th>${heads}</tr></thead>
 <tbody>${rows}</tbody></table></div>`;
 }
 
@@ -57,12 +70,12 @@ function frequentMistakes(confusion: number[][], classes: string[]): Html {
 }
 
 /** Undefined when the classes were not measured one by one. */
-export function classTable({ perClass }: Evaluation, classes: string[]): Html | undefined {
-  if (!perClass) return undefined;
+export function classTable({ byClass }: Evaluation, classes: string[]): Html | undefined {
+  if (!byClass) return undefined;
   const names = ['test images', 'found', 'right when named', 'F1', 'AUC'];
   const kind = (column: number) => (names[column] === 'F1' ? 'number spare' : 'number');
   const heads = names.map((name, column) => html`<th scope="col" class="${kind(column)}">${name}</th>`);
-  const rows = perClass.map(({ images, recall, precision, f1, auc }, c) => {
+  const rows = byClass.map(({ images, recall, precision, f1, auc }, c) => {
     const cells = [count(images), accuracyText(recall), accuracyText(precision), accuracyText(f1), auc?.toFixed(3) ?? '–'];
     const numbers = cells.map((text, column) => html`<td class="${kind(column)}">${text}</td>`);
     return html`<tr><th scope="row">${classes[c] ?? String(c)}</th>${numbers}<td class="wide">${bar(recall ?? 0)}</td></tr>`;

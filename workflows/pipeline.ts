@@ -7,9 +7,11 @@
  * Its one argument is the recipe as JSON, so that a run can be started from the command line, the Temporal UI or another program.
  */
 import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
-import type { ImagesRef, RepresentationRef } from '../contracts/artifacts.ts';
-import { type LabelDraw, labelDraws, Recipe } from '../contracts/recipe.ts';
+import { studentEncoder } from '../contracts/architecture.ts';
+import type { ClassifierRef, ImagesRef, RepresentationRef } from '../contracts/artifacts.ts';
+import { isTeachersSize, type LabelDraw, type LabelShare, labelDraws, Recipe } from '../contracts/recipe.ts';
 import type { RunResult, Score } from '../contracts/scores.ts';
+import { trainBaseline } from './baseline.ts';
 import { light, training } from './policies.ts';
 import { pretrain } from './pretraining.ts';
 import { type Tracker, trackRun } from './progress.ts';
@@ -26,7 +28,8 @@ export async function pipeline(input: unknown): Promise<RunResult> {
   const representation = await pretrain(recipe, images, tracker);
   tracker.expect('classifier', 2 * draws.length);
   tracker.expect('student', draws.length * recipe.distill.epochs);
-  const models = await Promise.all(draws.map((draw) => learnFromLabels(recipe, images, representation, draw, tracker)));
+  const unordered = await Promise.all(draws.map((draw) => learnFromLabels(recipe, images, representation, draw, tracker)));
+  const models = unordered.toSorted((a, b) => a.labelled - b.labelled); // fewest labels first, whatever they come from
   const scores = models.flatMap(({ evaluation }) => evaluation.scores);
   tracker.accuracy(headline(scores));
 
@@ -37,7 +40,7 @@ export async function pipeline(input: unknown): Promise<RunResult> {
     recipe,
     images,
     representation,
-    models,
+    models: models.map(({ labelled, ...model }) => model),
     setAside: images.setAside,
   });
   tracker.advance('report');
@@ -56,7 +59,7 @@ export async function pipeline(input: unknown): Promise<RunResult> {
 /** representation → classifier → student for one label draw, beside the baseline that learns from the same labels alone. */
 async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation: RepresentationRef, draw: LabelDraw, tracker: Tracker) {
   const { encoder, finetune, distill, seed, compute } = recipe;
-  const which = `${percent(draw.fraction)} of the labels, draw ${draw.draw + 1}`;
+  const which = `${labelsText(draw)}, draw ${draw.draw + 1}`;
   const labels = await call(light.drawLabels, `draw ${which}`, { images, draw, seed, calibration: recipe.labels.calibration });
   const input = {
     images,
@@ -68,13 +71,20 @@ async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation
     compute,
   };
 
-  const baseline = await call(training.finetune, `baseline from nothing on ${which} (${labels.images} images)`, input);
+  const baseline = await trainBaseline(input, `baseline from nothing on ${which}`);
+  const small = { ...input, encoder: studentEncoder(encoder, distill.student), finetune: { ...finetune, fromHeadLayer: 0 } };
+  const isOfTeachersSize = isTeachersSize(encoder, distill.student);
+  const smallBaseline = isOfTeachersSize ? undefined : await trainBaseline(small, `baseline of the student's size on ${which}`);
   tracker.advance('classifier');
-  const teacher = await call(training.finetune, `fine-tune on ${which} (${labels.images} images)`, { ...input, representation });
+  const finetuned = { ...input, representation };
+  const teacher = await call(training.finetune, `fine-tune on ${which} (${labels.images} images)`, finetuned);
+  const otherTeachers: ClassifierRef[] = [];
+  for (let i = 1; i < (distill.teachers ?? 1); i++)
+    otherTeachers.push(await call(training.finetune, `fine-tune teacher ${i + 1} on ${which}`, { ...finetuned, seed: seed + i }));
   tracker.advance('classifier');
 
   const segments = segmentsOf(distill.epochs, images.pool.images, 'auto');
-  const chain = { images, labels, teacher, representation, encoder, distill, seed, compute };
+  const chain = { images, labels, teacher, otherTeachers, representation, encoder, distill, seed, compute };
   let student: Awaited<ReturnType<typeof training.distill>> = { epochsDone: 0 };
   for (const segment of segments) {
     if (student.result) break;
@@ -85,17 +95,18 @@ async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation
   if (!student.result)
     throw ApplicationFailure.nonRetryable('Cannot finish distillation as its last segment gave no student', 'DataIntegrity');
 
-  const models = { baseline, classifier: teacher, student: student.result };
+  const models = { baseline, smallBaseline, classifier: teacher, student: student.result };
   const evaluation = await call(training.evaluate, `evaluate on ${images.test.images} test images: ${which}`, {
     images,
     draw,
     labels,
     evaluationCrop: recipe.images.evaluationCrop,
+    representation,
     compute,
     graded: recipe.labels.graded,
     ...models,
   });
-  return { draw, ...models, evaluation };
+  return { draw, labelled: labels.images, ...models, evaluation };
 }
 
 /** The recipe, checked again here: whoever started the run may not have. */
@@ -109,14 +120,15 @@ function readRecipe(input: unknown): Recipe {
   );
 }
 
-/** Mean accuracy of the student at the largest fraction. */
+/** Mean accuracy of the student with the most labels. */
 function headline(scores: Score[]): number {
   const students = scores.filter(({ model }) => model === 'student');
-  const largest = Math.max(...students.map(({ fraction }) => fraction));
-  const best = students.filter(({ fraction }) => fraction === largest);
+  const most = Math.max(...students.map(({ images }) => images));
+  const best = students.filter(({ images }) => images === most);
   return best.reduce((sum, { accuracy }) => sum + accuracy, 0) / best.length;
 }
 
-function percent(fraction: number): string {
-  return `${Number((100 * fraction).toPrecision(3))} %`;
+function labelsText(share: LabelShare): string {
+  if ('fraction' in share) return `${Number((100 * share.fraction).toPrecision(3))} % of the labels`;
+  return 'perClass' in share ? `${share.perClass} labels a class` : `the labels of ${share.file.split('/').at(-1)}`;
 }

@@ -1,13 +1,13 @@
 /** `fewlabels check RECIPE` */
 import { availableParallelism } from 'node:os';
-import { labelDraws, type Recipe } from '../../contracts/recipe.ts';
+import type { Recipe } from '../../contracts/recipe.ts';
 import { viewsGigabytes, viewsWhere } from '../../contracts/segments.ts';
 import { openFolder } from '../../learning/images/file-tree.ts';
-import { drawLabels } from '../../learning/images/labels.ts';
 import { planShards } from '../../learning/images/plan.ts';
 import type { ShardPlan } from '../../learning/images/plan-format.ts';
-import { accuracyText, count, percent } from '../../report/summary.ts';
+import { accuracyText, count, isShare, percent, sharesOf, shareText } from '../../report/summary.ts';
 import { secondsFor, workOf } from '../estimate.ts';
+import { drawnFrom } from '../label-draws.ts';
 import { BadInput } from '../problem.ts';
 import { readRecipe, runId } from '../recipe-file.ts';
 import { type Looked, lookAtSome } from '../sample.ts';
@@ -27,8 +27,9 @@ export async function check(context: Context, file: string, options: { json?: bo
   }
   await checkStart(recipe, context.variables);
   const plan = await planShards({ images: recipe.images, seed: recipe.seed, openTree: openFolder });
+  const draws = await drawnFrom(recipe, plan);
   const looked = await lookAtSome(plan, recipe.images.size, openFolder);
-  const facts = factsOf(recipe, run, plan, looked);
+  const facts = factsOf(recipe, run, plan, draws, looked);
   if (options.json) terminal.print(JSON.stringify(facts));
   else terminal.print(describe(recipe, facts).join('\n'));
   const share = looked.unreadable.length / Math.max(1, looked.images);
@@ -41,17 +42,19 @@ export async function check(context: Context, file: string, options: { json?: bo
 
 type Facts = ReturnType<typeof factsOf>;
 
-function factsOf(recipe: Recipe, run: string, { header, chunks }: ShardPlan, looked: Looked) {
+type Draws = Awaited<ReturnType<typeof drawnFrom>>;
+
+function factsOf(recipe: Recipe, run: string, { header, chunks }: ShardPlan, draws: Draws, looked: Looked) {
   const { classes, pool, test, size } = header;
   const labelsOf = (role: 'pool' | 'test') =>
     chunks.filter((chunk) => chunk.role === role).flatMap(({ images }) => images.map(({ label }) => label));
   const perClass = (labels: number[]) => classes.map((_, c) => labels.reduce((sum, label) => sum + (label === c ? 1 : 0), 0));
   const [learn, tested] = [labelsOf('pool'), labelsOf('test')];
-  const draws = labelDraws(recipe.labels);
-  const labelled = draws.map(
-    ({ fraction, draw }) => drawLabels(Int32Array.from(learn), classes.length, fraction, draw, recipe.seed).length,
+  const work = workOf(
+    recipe,
+    pool.images,
+    draws.map(({ images }) => images),
   );
-  const work = workOf(recipe, pool.images, labelled);
   const seconds = secondsFor(work.pretrain + work.labels + work.distill, recipe.encoder.width, availableParallelism());
   const counts = [perClass(learn), perClass(tested)];
   return {
@@ -60,7 +63,7 @@ function factsOf(recipe: Recipe, run: string, { header, chunks }: ShardPlan, loo
     pool,
     test,
     size,
-    draws: draws.map((draw, i) => ({ ...draw, images: labelled[i] ?? 0 })),
+    draws,
     views: { where: viewsWhere(recipe, pool.images, size), gigabytes: viewsGigabytes(recipe.pretrain, pool.images, size) },
     looked,
     estimate: { seconds: Math.round(seconds), cores: availableParallelism() },
@@ -73,12 +76,10 @@ function describe(recipe: Recipe, { run, classes, pool, test, size, draws, views
   const split = recipe.images.test ? sourceText(recipe.images.test) : `${percent(recipe.images.testFraction)} of each class, split off`;
   const rows = classes.slice(0, CLASSES_SHOWN).map(({ name, learn, test: tested }) => [name, count(learn), count(tested)]);
   const more = classes.length > CLASSES_SHOWN ? [`… and ${classes.length - CLASSES_SHOWN} more classes`] : [];
-  const perFraction = recipe.labels.fractions
-    .toSorted((a, b) => a - b)
-    .map((fraction) => {
-      const group = draws.filter((draw) => draw.fraction === fraction);
-      return `  ${percent(fraction).padStart(5)}: ${count(group[0]?.images ?? 0)} labelled images${group.length > 1 ? `, ${group.length} draws` : ''}`;
-    });
+  const perShare = sharesOf(draws).map((share) => {
+    const group = draws.filter((draw) => isShare(draw, share));
+    return `  ${shareText(share).padStart(5)}: ${count(group[0]?.images ?? 0)} labelled images${group.length > 1 ? `, ${group.length} draws` : ''}`;
+  });
   const unreadable = looked.unreadable.slice(0, 10).map(({ image, reason }) => `  ${image}: ${reason}`);
   return [
     `The recipe is right; its run is ${run}`,
@@ -89,7 +90,7 @@ function describe(recipe: Recipe, { run, classes, pool, test, size, draws, views
     ...more,
     '',
     'Labels used',
-    ...perFraction,
+    ...perShare,
     '',
     `Would run: ${pool.shards + test.shards} shards, ${recipe.pretrain.epochs} epochs of pretraining, ${2 * draws.length} trainings on labels (classifier and baseline), ${draws.length} students of ${recipe.distill.epochs} epochs`,
     viewsText(recipe.views, views),

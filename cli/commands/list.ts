@@ -48,7 +48,7 @@ export function lineOf({ workflowId, status, startTime, closeTime, searchAttribu
   };
 }
 
-/** Accuracy is the student's at the largest fraction. */
+/** Accuracy is that of the student with the most labels. */
 export function table(runs: RunLine[]): string[] {
   const rows = runs.map(({ run, state, started, seconds, stage, accuracy }) => [
     run,

@@ -3,6 +3,7 @@
 import type { Recipe } from '../../contracts/recipe.ts';
 import { openFolder } from '../../learning/images/file-tree.ts';
 import { planShards } from '../../learning/images/plan.ts';
+import { drawnFrom } from '../label-draws.ts';
 import { makeFolder } from '../outcome.ts';
 import { EXIT, Quit } from '../problem.ts';
 import { readRecipe, runId } from '../recipe-file.ts';
@@ -42,7 +43,8 @@ export async function run(context: Context, file: string, options: RunOptions): 
   if (status !== EXIT.done) throw new Quit(status);
 }
 
-/** The same planning as the run's first stage, so that bad images end the command before anything starts. */
+/** The same planning and label draws as the run's, so that bad images end the command before anything starts. */
 async function checkImages(recipe: Recipe): Promise<void> {
-  if (!isRemote(recipe)) await planShards({ images: recipe.images, seed: recipe.seed, openTree: openFolder });
+  if (isRemote(recipe)) return;
+  await drawnFrom(recipe, await planShards({ images: recipe.images, seed: recipe.seed, openTree: openFolder }));
 }

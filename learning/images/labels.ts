@@ -1,25 +1,89 @@
-/** Which labels a run may look at: a share of each class, drawn from the seed. */
+/** Which labels a run may look at: a part of each class, drawn from the seed, or the images that a file names. */
+import { Failure } from '../../contracts/failures.ts';
+import type { LabelDraw, LabelShare } from '../../contracts/recipe.ts';
 import { randomStream } from '../random.ts';
+import { type OpenTree, splitPath } from './file-tree.ts';
+
+type Drawn = Extract<LabelDraw, Exclude<LabelShare, { file: string }>>;
+
+const SHOWN = 5;
 
 /**
- * The labelled images of one draw. Stratified: `max(1, round(fraction · n))` of each class of n. Nested: of one draw, a smaller
- * fraction lies inside a larger one, so that learning curves differ by images added, not by luck.
- * @param labels    int32 [N], class of each image or −1 for none
- * @param classes   how many classes there are; one without images is left out
- * @param fraction  in (0, 1]; 1 takes every labelled image
- * @param draw      which draw, 0, 1, …
- * @returns         int32, positions in `labels`, ascending
- * @throws RangeError when the fraction is out of range
+ * The labelled images of one draw. Stratified: of each class of n `max(1, round(fraction · n))`, or `min(perClass, n)`. Nested: of one
+ * draw, fewer labels lie inside more, so that learning curves differ by images added, not by luck.
+ * @param labels   int32 [N], class of each image or −1 for none
+ * @param classes  how many classes there are; one without images is left out
+ * @param draw     fraction in (0, 1], 1 takes every labelled image, or perClass, at least 1; and which draw, 0, 1, …
+ * @returns        int32, positions in `labels`, ascending
+ * @throws RangeError when fraction or perClass is out of range
  */
-export function drawLabels(labels: Int32Array, classes: number, fraction: number, draw: number, seed: number): Int32Array {
-  if (!(fraction > 0 && fraction <= 1))
-    throw new RangeError(`Cannot draw labels as the fraction must be above 0 and at most 1: ${fraction}`);
+export function drawLabels(labels: Int32Array, classes: number, draw: Drawn, seed: number): Int32Array {
+  const countOf = 'perClass' in draw ? perClassOf(draw) : fractionOf(draw);
   const members = Array.from({ length: classes }, (): number[] => []);
   labels.forEach((label, position) => members[label]?.push(position));
   const drawn = members.flatMap((positions, label) => {
-    const count = positions.length && Math.max(1, Math.round(fraction * positions.length));
-    const order = randomStream(seed, 'labels', draw, label).permutation(positions.length);
-    return Array.from(order.subarray(0, count), (i) => positions[i]!);
+    const order = randomStream(seed, 'labels', draw.draw, label).permutation(positions.length);
+    return Array.from(order.subarray(0, positions.length && countOf(positions.length)), (i) => positions[i]!);
   });
   return Int32Array.from(drawn).sort();
+}
+
+function fractionOf({ fraction }: { fraction: number }): (images: number) => number {
+  if (!(fraction > 0 && fraction <= 1))
+    throw new RangeError(`Cannot draw labels as the fraction must be above 0 and at most 1: ${fraction}`);
+  return (images) => Math.max(1, Math.round(fraction * images));
+}
+
+function perClassOf({ perClass }: { perClass: number }): (images: number) => number {
+  if (!(Number.isInteger(perClass) && perClass >= 1))
+    throw new RangeError(`Cannot draw labels as the count of a class must be a whole number from 1: ${perClass}`);
+  return (images) => Math.min(perClass, images);
+}
+
+/**
+ * The ids in a file, one a line; empty lines and repetitions do not count.
+ * @param file  a path or an address
+ * @returns     sorted, so that files that name the same images are alike
+ * @throws Failure InvalidImages when the file cannot be read or names nothing
+ */
+export async function readIds(file: string, openTree: OpenTree): Promise<string[]> {
+  const { root, name } = splitPath(file);
+  const lines = (await openTree(root).read(name))
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
+    .split(/\r?\n/);
+  const ids = new Set(lines.map((line) => line.trim()).filter(Boolean));
+  if (ids.size === 0) refuse(file, 'it must name images, one a line', 'it names none');
+  return [...ids].sort();
+}
+
+/**
+ * The labelled images that a file names.
+ * @param labels   int32 [N], class of each image or −1 for none
+ * @param ids      of the same N images
+ * @param classes  names of the classes
+ * @param file     for messages
+ * @param wanted   the ids it names
+ * @returns        int32, positions in `labels`, ascending
+ * @throws Failure InvalidImages when an id is not among the labelled images, or a class that has images is not named at all
+ */
+export function labelsOfIds(labels: Int32Array, ids: string[], classes: string[], file: string, wanted: string[]): Int32Array {
+  const left = new Set(wanted);
+  const positions = Int32Array.from(ids.keys()).filter((i) => labels[i]! >= 0 && left.delete(ids[i]!));
+  if (left.size > 0) {
+    const shown = [...left].slice(0, SHOWN).map((id) => `"${id}"`);
+    const rule = 'every image it names must be a labelled one to learn from, and readable';
+    refuse(file, rule, `${left.size} of ${wanted.length} are not, such as ${shown.join(', ')}`);
+  }
+  const named = new Set(Array.from(positions, (i) => labels[i]!));
+  const without = [...new Set(labels)].filter((label) => label >= 0 && !named.has(label)).sort((a, b) => a - b);
+  if (without.length > 0) {
+    const shown = without.slice(0, SHOWN).map((label) => `"${classes[label]}"`);
+    refuse(file, 'every class needs one image at least', `${without.length} have none, such as ${shown.join(', ')}`);
+  }
+  return positions;
+}
+
+function refuse(file: string, rule: string, state: string): never {
+  throw new Failure('InvalidImages', `Cannot take labels from "${file}" as ${rule}: ${state}`);
 }

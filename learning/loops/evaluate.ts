@@ -1,30 +1,27 @@
 /** Evaluation: models → scores, on test images that no training has seen, whole or their middle (`evaluationCrop`). */
-import { access, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { EvaluateJob, ShardFiles } from '../../contracts/trainer.ts';
-import { inputFile } from '../feed.ts';
 import { readShard, type Shard } from '../images/shards.ts';
 import { Calibration } from '../measures/calibration.ts';
 import { atTemperature, fitTemperature } from '../measures/temperature.ts';
 import { networkOf } from '../networks/network.ts';
 import type { State } from '../networks/parameters.ts';
-import { bytesTensor, fromBytes } from '../ops/native.ts';
 import { writeSafetensors } from '../safetensors.ts';
 import { loadModel } from '../state.ts';
 import { type Predictor, predictor } from '../steps/predict.ts';
 import { disposeReplaced } from '../steps/step.ts';
-import { type Tensor, tf } from '../tensorflow.ts';
-import { centreCrop } from '../views/centre-crop.ts';
+import { tf } from '../tensorflow.ts';
+import { FROZEN_MODELS, frozenModels } from './frozen.ts';
 import type { Surroundings } from './log.ts';
+import { arriving, type Pass, passesOf, pixelsOf } from './passes.ts';
 import { Tally } from './tally.ts';
 import { imagesIn, type Outcome } from './train.ts';
 
 export const EVALUATION_FILE = 'evaluation.json';
 export const EXAMPLES_FILE = 'examples.safetensors';
-const POLL_MILLISECONDS = 20;
-/** Pixels of one pass: 512 images of 32 px. */
-const PASS_PIXELS = 2 ** 19;
+/** Test shards are read as epoch 0, labelled ones, which come before, as epoch 1. */
+const [TEST, LABELLED] = [0, 1];
 
 type Model = {
   name: string;
@@ -38,8 +35,8 @@ type Model = {
 };
 
 /**
- * Reads `model-<i>.safetensors` for each model and the test shards as epoch 0, in their canonical order, whole. Writes
- * `evaluation.json` (a score for each model, up to 24 examples) and `examples.safetensors` (`images` uint8 [n, H, W, 3]).
+ * Reads `model-<i>.safetensors` for each model and the test shards as epoch 0, in their canonical order, whole; before them, for the
+ * measures of a frozen encoder (`job.frozen`), its representation and the labelled images as epoch 1. Writes `evaluation.json` (a score for each model, up to 24 examples) and `examples.safetensors` (`images` uint8 [n, H, W, 3]).
  * Images without a label are passed over. With `calibration`, that model's probabilities are scaled by a temperature first, fitted on
  * the images kept for it.
  * @throws Failure DataIntegrity when a file does not fit
@@ -47,22 +44,27 @@ type Model = {
 export async function evaluate(job: EvaluateJob, around: Surroundings): Promise<Outcome> {
   const { folder, stop } = around;
   const execution = around.execution === 'eager' ? 'eager' : 'float32'; // scores are those of the weights as they are stored
+  const { evaluationCrop: crop = 1 } = job;
   const models: Model[] = [];
   try {
     for (const [i, { name, architecture }] of job.models.entries()) {
       const network = networkOf(architecture);
       const weights = await loadModel(join(folder, 'in', `model-${i}.safetensors`), architecture, network.parameters);
-      models.push({ name, classes: architecture.classes, weights, predict: predictor(network, execution), crop: job.evaluationCrop ?? 1 });
+      models.push({ name, classes: architecture.classes, weights, predict: predictor(network, execution), crop });
     }
     for (const model of models) if (model.name === job.calibration?.model) await calibrate(model, job.calibration.shards, folder);
     const classes = Math.max(0, ...models.map(({ classes }) => classes));
-    const names = models.map(({ name }) => name);
+    const { frozen, seed } = job;
+    const names = [...(frozen ? FROZEN_MODELS : []), ...models.map(({ name }) => name)];
     const tally = new Tally(names, classes, imagesIn(job.shards));
-    const tell = teller(tally, imagesIn(job.shards), around);
+    const tell = teller(tally, imagesIn(job.shards) + imagesIn(frozen?.labelled ?? []), around);
+    if (frozen) {
+      const labelled = arriving(folder, LABELLED, frozen.labelled.length, stop);
+      const measures = await frozenModels({ folder, architecture: frozen.architecture, labelled, crop, seed, execution, tell, stop });
+      models.unshift(...measures.map((model) => ({ ...model, classes, crop })));
+    }
     let size = 0;
-    for (let index = 0; index < job.shards.length && !stop.aborted; index++) {
-      const shard = await arrived(join(folder, 'in', inputFile(0, index)), stop);
-      if (!shard) break;
+    for await (const shard of arriving(folder, TEST, job.shards.length, stop)) {
       size = shard.size;
       for (const passed of judge(models, shard, tally)) tell(passed);
     }
@@ -84,51 +86,22 @@ async function calibrate(model: Model, shards: ShardFiles, folder: string): Prom
   const [logits, labels]: [Float32Array[], number[]] = [[], []];
   for (const index of shards.keys()) {
     const shard = readShard(await readFile(join(folder, 'in', `calibration-${index}.safetensors`)));
-    for (const { pixels, shape } of passes(shard)) logits.push(...ask(model, pixels, shape).map((answer) => answer.logits));
+    for (const pass of passesOf(shard)) logits.push(...ask(model, pass, shard.size).map((answer) => answer.logits));
     labels.push(...shard.labels);
   }
   model.temperature = { value: fitTemperature(logits, labels), images: labels.length, before: new Calibration() };
 }
 
-/** The shard, once it is there; its file is deleted. Undefined when stopped before. */
-async function arrived(file: string, stop: AbortSignal): Promise<Shard | undefined> {
-  while (!stop.aborted) {
-    if (
-      await access(file).then(
-        () => true,
-        () => false,
-      )
-    ) {
-      const shard = readShard(await readFile(file));
-      await rm(file);
-      return shard;
-    }
-    await sleep(POLL_MILLISECONDS);
-  }
-  return undefined;
-}
-
-type Pass = { from: number; count: number; pixels: Uint8Array; shape: number[] };
-
-/** A shard in pieces that one pass of the network takes. */
-function* passes({ images, ids, size }: Shard): Generator<Pass> {
-  const bytes = size * size * 3;
-  const most = Math.max(1, Math.floor(PASS_PIXELS / size ** 2));
-  for (let from = 0; from < ids.length; from += most) {
-    const count = Math.min(most, ids.length - from);
-    yield { from, count, pixels: images.slice(from * bytes, (from + count) * bytes), shape: [count, size, size, 3] };
-  }
-}
-
 /** Ask every model about every image of a shard, and yield how many images each pass took. */
 function* judge(models: Model[], shard: Shard, tally: Tally): Generator<number> {
-  const bytes = shard.size * shard.size * 3;
-  for (const { from, count, pixels, shape } of passes(shard)) {
-    const answers = models.map((model) => ask(model, pixels, shape));
+  const length = shard.size * shard.size * 3;
+  for (const pass of passesOf(shard)) {
+    const { from, count, bytes } = pass;
+    const answers = models.map((model) => ask(model, pass, shard.size));
     for (let i = 0; i < count; i++) {
       const label = shard.labels[from + i]!;
       if (label < 0) continue;
-      const image = { id: shard.ids[from + i]!, label, pixels: pixels.subarray(i * bytes, (i + 1) * bytes) };
+      const image = { id: shard.ids[from + i]!, label, pixels: bytes.subarray(i * length, (i + 1) * length) };
       tally.count(
         image,
         models.map((model, m) => probabilitiesOf(model, answers[m]![i]!, label)),
@@ -138,19 +111,16 @@ function* judge(models: Model[], shard: Shard, tally: Tally): Generator<number> 
   }
 }
 
-/** What a model sees of some images: their bytes, or the middle of them as float32 of the same shape. */
-const shown = (bytes: Tensor, crop: number): Tensor => (crop === 1 ? bytes : centreCrop(fromBytes(bytes), crop, 255));
-
 type Answer = { logits: Float32Array; probabilities: Float32Array };
 
 /** What the model says of each image, [B] times [C]. */
-function ask({ predict, weights, classes, crop }: Model, pixels: Uint8Array, shape: number[]): Answer[] {
+function ask({ predict, weights, classes, crop }: Model, pass: Pass, size: number): Answer[] {
   const [logits, probabilities] = tf.tidy(() => {
-    const said = predict(weights, shown(bytesTensor(pixels, shape), crop));
+    const said = predict(weights, pixelsOf(pass, size, crop));
     return [said.logits.dataSync<'float32'>(), said.probabilities.dataSync<'float32'>()];
   });
   const row = (flat: Float32Array, i: number) => flat.subarray(i * classes, (i + 1) * classes);
-  return Array.from({ length: shape[0]! }, (_, i) => ({ logits: row(logits, i), probabilities: row(probabilities, i) }));
+  return Array.from({ length: pass.count }, (_, i) => ({ logits: row(logits, i), probabilities: row(probabilities, i) }));
 }
 
 /** At the model's temperature where it has one. */

@@ -14,7 +14,7 @@ export function lightViews({ ids, pixels }: Rows, seed: number, epoch: number): 
 }
 
 /** Labels of a batch, int32 [B]. @throws Failure DataIntegrity when one is missing or no class of the network */
-export function labelsOf({ ids, labels }: Rows, classes: number): Tensor {
+export function labelsOf({ ids, labels }: Pick<Rows, 'ids' | 'labels'>, classes: number): Tensor {
   const wrong = ids.findIndex((_, i) => !labels || labels[i]! < 0 || labels[i]! >= classes);
   if (wrong >= 0 || !labels) {
     throw new Failure(

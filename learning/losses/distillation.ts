@@ -16,3 +16,16 @@ export function distillation(student: Tensor, teacher: Tensor, temperature: numb
   const answers = tf.softmax(tf.div(teacher, temperature)); // [B, C]
   return meanOf(softmaxLossOf(tf.div(student, temperature), answers));
 }
+
+/**
+ * Several teachers as one, whose answer at the temperature is the mean of theirs: softmax(z / T) = mean_i softmax(z_i / T).
+ * @param logits  z_i, float32 [B, C] each
+ * @returns       z, float32 [B, C]; of one teacher its own
+ */
+export function togetherAt(temperature: number, logits: Tensor[]): Tensor {
+  const [only] = logits;
+  if (only && logits.length === 1) return only;
+  const answers = logits.map((each) => tf.softmax(tf.div(each, temperature)));
+  const mean = tf.div(tf.addN(answers), logits.length);
+  return tf.mul(tf.log(tf.maximum(mean, 1e-30)), temperature);
+}

@@ -14,13 +14,25 @@ import { type Execution, imagesOf } from './step.ts';
 export type Predictor = (weights: State, pixels: Tensor) => { logits: Tensor; probabilities: Tensor };
 
 /** Predictor of a classifier. Compiled, it is recorded at its first call and takes any number of images. */
-export function predictor(network: Network, execution: Execution): Predictor {
-  const answer = ({ [PIXELS]: pixels, ...weights }: State) => {
-    const logits = network.apply(weights, imagesOf(pixels!), { training: false }).output;
-    return { logits, probabilities: tf.softmax(logits) };
-  };
-  const compiled = execution === 'eager' ? answer : compile('predictor', answer, { precision: execution, open: [PIXELS] });
-  return (weights, pixels) => tf.tidy(() => compiled({ ...weights, [PIXELS]: pixels }) as ReturnType<typeof answer>);
+export const predictor = (network: Network, execution: Execution): Predictor =>
+  inference('predictor', network, execution, (logits) => ({ logits, probabilities: tf.softmax(logits) }));
+
+/** Features [B, F] of an encoder, as `predictor`. */
+export function featurizer(encoder: Network, execution: Execution): (weights: State, pixels: Tensor) => Tensor {
+  const run = inference('encoder', encoder, execution, (features) => ({ features }));
+  return (weights, pixels) => run(weights, pixels).features;
+}
+
+function inference<Answer extends Record<string, Tensor>>(
+  name: string,
+  network: Network,
+  execution: Execution,
+  answerOf: (output: Tensor) => Answer,
+): (weights: State, pixels: Tensor) => Answer {
+  const answer = ({ [PIXELS]: pixels, ...weights }: State) =>
+    answerOf(network.apply(weights, imagesOf(pixels!), { training: false }).output);
+  const compiled = execution === 'eager' ? answer : compile(name, answer, { precision: execution, open: [PIXELS] });
+  return (weights, pixels) => tf.tidy(() => compiled({ ...weights, [PIXELS]: pixels }) as Answer);
 }
 
 /** The one input that is no weight. */

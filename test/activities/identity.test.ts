@@ -131,6 +131,13 @@ test('classifierOf: what is trained counts for fine-tuning, and not for the base
   expect(classifierKey({ finetune: { train: 'head' } }, false)).toBe(classifierKey({}, false));
 });
 
+test('classifierOf: rates to try do not count by themselves, as a baseline is what its own rate made it; being judged does', () => {
+  const tried = { finetune: { baseline: { alsoTry: [0.4] } } };
+  expect(classifierKey(tried, false)).toBe(classifierKey({}, false));
+  const input = { ...recipeOf(), images, labels };
+  expect(classifierOf({ ...input, judged: true }).key).not.toBe(classifierOf(input).key);
+});
+
 test('studentOf: without a size of its own the student is as large as its teacher', () => {
   const teacher = { kind: 'classifier' as const, key: 't', digest: 't' };
   const chain = { images, labels, teacher, representation: { kind: 'representation' as const, key: 'r', digest: 'r' } };
@@ -163,6 +170,32 @@ test('labelsOf: labels kept for calibration count, none leave the key as it was'
   const key = (calibration?: number) => labelsOf(images.pool, 2, { fraction: 1, draw: 0 }, 1, calibration).key;
   expect(key(0)).toBe(key());
   expect(new Set([key(), key(0.1), key(0.2)]).size).toBe(3);
+});
+
+test('studentOf: teachers count by what they are', () => {
+  const teacher = (digest: string) => ({ kind: 'classifier' as const, key: digest, digest });
+  const chain = { images, labels, teacher: teacher('t'), representation: { kind: 'representation' as const, key: 'r', digest: 'r' } };
+  const key = (teachers: number | undefined, otherTeachers?: ReturnType<typeof teacher>[]) =>
+    studentOf({ ...recipeOf({ distill: { teachers } }), ...chain, otherTeachers }).key;
+  expect(key(1, [])).toBe(key(undefined));
+  expect(new Set([key(1), key(2, [teacher('u')]), key(2, [teacher('v')])]).size).toBe(3);
+});
+
+test('evaluationOf: every model that is scored counts', () => {
+  const ref = <K extends string>(kind: K, digest: string) => ({ kind, key: digest, digest });
+  const models = { baseline: ref('classifier', 'b'), classifier: ref('classifier', 'c'), student: ref('student', 's'), labels };
+  const key = (more: object) => evaluationOf(images.test, { fraction: 1, draw: 0 }, { ...models, ...more }).key;
+  const keys = [{}, { representation: ref('representation', 'r') }, { smallBaseline: ref('classifier', 'x') }].map(key);
+  expect(new Set(keys).size).toBe(3);
+});
+
+test('labelsOf: of a file its ids count, not its place or the seed', () => {
+  const key = (file: string, ids: string[], seed = 1) => labelsOf(images.pool, 2, { file, draw: 0 }, seed, 0, ids).key;
+  expect(key('/b/ids.txt', ['x'], 2)).toBe(key('/a/ids.txt', ['x']));
+  expect(key('/a/ids.txt', ['y'])).not.toBe(key('/a/ids.txt', ['x']));
+  const drawn = (seed: number, share: { fraction: number } | { perClass: number }) =>
+    labelsOf(images.pool, 2, { ...share, draw: 0 }, seed).key;
+  expect(new Set([drawn(1, { fraction: 1 }), drawn(2, { fraction: 1 }), drawn(1, { perClass: 1 })]).size).toBe(3);
 });
 
 test('viewsOf: every segment and shard has views of its own', () => {

@@ -152,6 +152,22 @@ test('fewlabels check: counts per class, the split, and the images that cannot b
   });
 });
 
+test('fewlabels check: labels by count and by a file of ids; ids that are not there are one message and 2', async () => {
+  const ids = { 'ids.txt': Buffer.from('cat/0.png\ndog/1.png\n'), 'few.txt': Buffer.from('cat/0.png\n') };
+  const file = await folderWith(RECIPE.replace('{train', '{test: test, train'), {
+    ...classes({ cat: 10, dog: 10 }),
+    'test/cat/1.png': 'image',
+    ...ids,
+  });
+  const check = (...sets: string[]) => fewlabels(['check', file, ...sets.flatMap((set) => ['--set', set])]);
+  expect((await check('labels.perClass=[3, 50]', 'labels.draws=2')).out).toMatch(
+    /Labels used\n {2}3 a class: 6 labelled images, 2 draws\n {2}50 a class: 20 labelled images, 2 draws\n/,
+  );
+  expect((await check('labels.file=ids.txt')).out).toContain('  ids.txt: 2 labelled images\n');
+  const { status, err } = await check('labels.file=few.txt');
+  expect([status, err]).toEqual([2, expect.stringMatching(/^✖ Cannot take labels from ".*few\.txt" as .*"dog"\n$/)]);
+});
+
 test.each([
   // 16 images · 20 epochs · 2 views · 32² · 3 bytes = 2.0 MB
   [

@@ -49,6 +49,15 @@ test('fetchModel: architecture, class names and temperature go with the weights'
   expect(await metadataOf([])).toEqual(known);
 });
 
+test('scoreTable: counts and files of labels by their names, fewest images first', () => {
+  const score = (share: { perClass: number } | { file: string }, images: number, accuracy: number) =>
+    ({ model: 'student', draw: 0, images, accuracy, ...share }) as const;
+  expect(scoreTable([score({ perClass: 25 }, 50, 0.7), score({ perClass: 5 }, 10, 0.6)]).map((line) => line.slice(0, 24))).toEqual(
+    ['    labels  images  draws', ' 5 a class      10      1', '25 a class      50      1'].map((line) => line.slice(0, 24)),
+  );
+  expect(scoreTable([score({ file: '/data/ids.txt' }, 50, 0.7)])[1]).toMatch(/^ids\.txt +50 +1 +70\.0 %$/);
+});
+
 test('failureOf: the innermost failure, with its kind', () => {
   const cause = ApplicationFailure.nonRetryable('Cannot continue as the loss is NaN', 'TrainingDiverged');
   const activity = new ActivityFailure('Activity task failed', 'pretrain', '1', RetryState.NON_RETRYABLE_FAILURE, 'me', cause);

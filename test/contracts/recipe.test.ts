@@ -60,6 +60,12 @@ describe('recipe: defaults', () => {
     expect(Recipe.parse(JSON.parse(JSON.stringify(recipe)))).toEqual(recipe);
   });
 
+  test('recipe: fractions have a default only where nothing else says which labels', () => {
+    for (const labels of [{ perClass: [5] }, { file: 'ids.txt' }]) {
+      expect(Recipe.parse({ ...smallest, labels }).labels).toEqual({ ...labels, draws: 1, graded: false, calibration: 0 });
+    }
+  });
+
   test('recipe: every form of image source is accepted', () => {
     const unlabelled = [
       'more',
@@ -108,8 +114,16 @@ describe('recipe: mistakes', () => {
   });
 
   test.each([
-    [{ labels: { fractions: [0.1, 1], draws: [5] } }, 'labels.draws: must have one number for each of the 2 fractions, got 1'],
-    [{ labels: { fractions: [0.1, 0.1] } }, 'labels.fractions: must not repeat a fraction'],
+    [
+      { labels: { fractions: [0.1, 1], draws: [5] } },
+      'labels.draws: must be one number, or one for each of the 2 fractions, got a list of 1',
+    ],
+    [{ labels: { perClass: [5], draws: [5, 1] } }, 'labels.draws: must be one number, or one for each of the 1 perClass, got a list of 2'],
+    [{ labels: { file: 'a.txt', draws: 2 } }, 'labels.draws: must be 1, as a file leaves nothing to draw, got 2'],
+    [{ labels: { fractions: [0.1, 0.1] } }, 'labels.fractions: must not repeat a value'],
+    [{ labels: { perClass: [5, 5] } }, 'labels.perClass: must not repeat a value'],
+    [{ labels: { file: ['a.txt', 'a.txt'] } }, 'labels.file: must not repeat a value'],
+    [{ labels: { fractions: [0.1], perClass: [5] } }, 'labels: must have one of fractions, perClass and file, got fractions and perClass'],
     [
       { pretrain: { headLayers: 2 }, finetune: { fromHeadLayer: 2 } },
       'finetune.fromHeadLayer: must be below pretrain.headLayers (2), got 2',
@@ -150,6 +164,9 @@ describe('recipe: mistakes', () => {
 
   test.each([
     [{ labels: { fractions: [0.1, 1], draws: [5, 1] } }],
+    [{ labels: { perClass: [5, 25], draws: [3, 1] } }],
+    [{ labels: { file: ['a.txt', 'b.txt'] } }],
+    [{ finetune: { baseline: { alsoTry: [0.4, 1.6] } } }],
     [{ pretrain: { headLayers: 2 }, finetune: { fromHeadLayer: 1 } }],
     [{ pretrain: { headLayers: 0 }, finetune: { fromHeadLayer: 0, train: 'head' } }],
     [{ encoder: { depth: 200, selectiveKernel: true }, distill: { student: { depth: 18 } }, finetune: { train: { afterGroup: 3 } } }],
@@ -178,6 +195,19 @@ describe('labelDraws', () => {
       { fraction: 0.5, draw: 0 },
       { fraction: 0.5, draw: 1 },
       { fraction: 1, draw: 0 },
+    ]);
+  });
+
+  test('labelDraws: counts as fractions, but 1 of a class is a choice; files as they stand', () => {
+    expect(labelDraws({ perClass: [25, 1], draws: 2 })).toEqual([
+      { perClass: 1, draw: 0 },
+      { perClass: 1, draw: 1 },
+      { perClass: 25, draw: 0 },
+      { perClass: 25, draw: 1 },
+    ]);
+    expect(labelDraws({ file: ['b.txt', 'a.txt'], draws: 1 })).toEqual([
+      { file: 'b.txt', draw: 0 },
+      { file: 'a.txt', draw: 0 },
     ]);
   });
 });

@@ -60,7 +60,7 @@ export const otherAnswers: Answer[] = [
     what: 'labels drawn of CIFAR-10 at 1 % and 10 %',
     source: '50 and 500 a class',
     expected: [500, 5_000],
-    ours: () => [0.01, 0.1].map((fraction) => drawLabels(CIFAR_LABELS, 10, fraction, 0, 1).length),
+    ours: () => [0.01, 0.1].map((fraction) => drawLabels(CIFAR_LABELS, 10, { fraction, draw: 0 }, 1).length),
     within: 0,
   },
 ];

@@ -2,9 +2,10 @@ import { expect, test } from 'vitest';
 import { cautions, headline } from '../../report/headline.ts';
 import { escaped, html } from '../../report/html.ts';
 import { measureTable } from '../../report/measures.ts';
-import { thin } from '../../report/plots.ts';
+import { accuracyPlot, thin } from '../../report/plots.ts';
 import { mostDetailed, renderReport } from '../../report/report.ts';
 import { accuracyText, deviation, pointsText, spreadText, summarise } from '../../report/summary.ts';
+import { accuracyTable } from '../../report/tables.ts';
 import { HOSTILE, sampleInput } from './sample.ts';
 
 test('summarise: mean and sample standard deviation over the draws', () => {
@@ -24,6 +25,32 @@ test('headline: a sentence for the smallest fraction, then one for the largest',
     'With 5 % of the labels (150 images) the classifier is right on 71 % of the test images; the same network without pretraining on 52 %; the student on 71 %.',
     'With all labels (3,000 images) the classifier is right on 88 % of the test images; the same network without pretraining on 87 %; the student on 88 %.',
   ]);
+});
+
+test('renderReport: labels by count are named as such in sentences, tables and plots', async () => {
+  const { evaluations, ...input } = sampleInput();
+  const scores = [25, 500].map((perClass) => ({ model: 'student' as const, perClass, draw: 0, images: 6 * perClass, accuracy: 0.7 }));
+  const counted = evaluations.map(({ model, draw, confusion }) => ({ model, draw, confusion, perClass: 500 }));
+  const page = await renderReport({ ...input, scores, evaluations: counted });
+  expect(headline({ scores })[0]).toBe('With 25 labels a class (150 images) the student on 70 %.');
+  expect(page).toContain('>25 a class</th>');
+  expect(page).toContain('>25 a class</text>');
+  expect(page).toContain('What the student confuses, with 500 labels a class');
+});
+
+test('accuracyTable: measures of the representation have columns where there are scores of them', () => {
+  const { scores } = sampleInput();
+  const heads = (more: typeof scores) =>
+    [...accuracyTable({ scores: [...scores, ...more] }).text.matchAll(/<\/i>([^<]+)</g)].map(([, name]) => name);
+  const measured = (['probe', 'knn'] as const).map((model) => ({ model, fraction: 1, draw: 0, images: 3000, accuracy: 0.8 }));
+  expect(heads([])).toEqual(['baseline', 'classifier', 'student']);
+  expect(heads(measured)).toEqual(['neighbours', 'linear probe', 'baseline', 'classifier', 'student']);
+});
+
+test('accuracyPlot: no line where two shares of the labels have as many images', async () => {
+  const score = (file: string, images: number) => ({ model: 'student' as const, file, draw: 0, images, accuracy: 0.7 });
+  expect(await accuracyPlot({ scores: [score('a.txt', 5), score('b.txt', 5), score('c.txt', 9)] })).toBeUndefined();
+  expect(await accuracyPlot({ scores: [score('a.txt', 5), score('c.txt', 9)] })).toBeDefined();
 });
 
 test('cautions: how far the number of test images carries', () => {
@@ -99,7 +126,7 @@ test('measureTable: how sure the student is, and the temperature that made it ho
 test('measureTable: one draw of several is called the first; scores without measures give no table', () => {
   const input = sampleInput();
   const again = input.scores.slice(-1).map((score) => ({ ...score, draw: 1 }));
-  expect(measureTable({ ...input, scores: [...input.scores, ...again] })?.text).toContain('In detail, at 100 % of the labels, first draw');
+  expect(measureTable({ ...input, scores: [...input.scores, ...again] })?.text).toContain('In detail, with all labels, first draw');
   expect(measureTable({ ...input, scores: input.scores.map(({ measures: _, ...score }) => score) })).toBeUndefined();
 });
 

@@ -52,7 +52,7 @@ export function sampleInput(): ReportInput {
         fraction: 1,
         draw: 0,
         confusion: CONFUSION,
-        perClass: classMeasures(CONFUSION).map((row, c) => ({ images: 100, ...row, auc: 0.99 - c / 100 })),
+        byClass: classMeasures(CONFUSION).map((row, c) => ({ images: 100, ...row, auc: 0.99 - c / 100 })),
       },
     ],
     curves: [

@@ -10,8 +10,10 @@ import { failureOf } from '../../cli/failure-text.ts';
 import { fetchModel } from '../../cli/outcome.ts';
 import { Manifest, STAGES } from '../../contracts/artifacts.ts';
 import { type Beat, PROGRESS_QUERY, type RunProgress } from '../../contracts/progress.ts';
-import type { RecipeInput } from '../../contracts/recipe.ts';
+import { Recipe, type RecipeInput } from '../../contracts/recipe.ts';
 import type { RunResult } from '../../contracts/scores.ts';
+import { openFolder } from '../../learning/images/file-tree.ts';
+import { planShards } from '../../learning/images/plan.ts';
 import { decodeSafetensors } from '../../learning/safetensors.ts';
 import { openArtifacts } from '../../store/artifacts.ts';
 import { openS3 } from '../../store/s3.ts';
@@ -50,14 +52,25 @@ async function activitiesOf(id: string): Promise<Record<string, number>> {
   return Object.fromEntries([...new Set(names)].map((name) => [name, names.filter((other) => other === name).length]));
 }
 
-/** Manifests of the representations in the bucket, and a way to make the bucket forget them. */
-async function representations(): Promise<{ manifests: Manifest[]; forget(): Promise<void> }> {
+/** Manifests of the finished artifacts of a stage in the bucket, and a way to make the bucket forget them. */
+async function artifactsOf(stage: 'representation' | 'classifier'): Promise<{ manifests: Manifest[]; forget(): Promise<void> }> {
   const store = await openS3({ ...inject('services').s3, bucket: BUCKET });
   const keys: string[] = [];
-  for await (const { key } of store.list(`${STAGES.representation.prefix}/`)) keys.push(key);
+  for await (const { key } of store.list(`${STAGES[stage].prefix}/`)) keys.push(key);
   const finished = keys.filter((key) => /^[^/]+\/[0-9a-f]{32}\/manifest\.json$/.test(key)); // not those of checkpoints
   const texts = await Promise.all(finished.map((key) => store.get(key)));
   return { manifests: texts.map((text) => Manifest.parse(JSON.parse(String(text)))), forget: () => store.remove(keys) };
+}
+
+/** Rates of a baseline. With 1000 · 0.01 every step makes the weights more than ten times as large. */
+const RATES = { learningRate: { base: 1e-9, scaling: 'none' as const }, alsoTry: [1000, 0.05], weightDecay: 0.01 };
+type Judged = { accuracy: number; images: number };
+
+/** What the slice of a classifier says of its training. */
+function settingsOf(slice: unknown) {
+  type Slice = { architecture: { encoder: { width: number } }; finetune: { learningRate: { base: number }; weightDecay: number } };
+  const { architecture, finetune } = slice as Slice;
+  return { width: architecture.encoder.width, rate: finetune.learningRate.base, weightDecay: finetune.weightDecay };
 }
 
 /** The latest heartbeat of a running pretraining. */
@@ -91,10 +104,10 @@ function isAlive(pid: number): boolean {
 }
 
 describe('pipeline', () => {
-  test('a recipe gives scores of baseline, classifier and student at each fraction, a report and a student', async () => {
+  test('a recipe gives scores of the representation, baseline, classifier and student at each fraction, a report and a student', async () => {
     const result = await workers.run('tiny-1', RECIPE);
-    expect(result.scores.map(({ model, fraction }) => `${model} ${fraction}`)).toEqual(
-      [0.2, 1].flatMap((fraction) => ['baseline', 'classifier', 'student'].map((model) => `${model} ${fraction}`)),
+    expect(result.scores.map((score) => `${score.model} ${'fraction' in score && score.fraction}`)).toEqual(
+      [0.2, 1].flatMap((fraction) => ['knn', 'probe', 'baseline', 'classifier', 'student'].map((model) => `${model} ${fraction}`)),
     );
     for (const { accuracy, measures } of result.scores) {
       expect(accuracy).toSatisfy((value: number) => value >= 0 && value <= 1);
@@ -126,21 +139,56 @@ describe('pipeline', () => {
     await expect(Worker.runReplayHistory({ workflowsPath }, { events: forged })).rejects.toThrow();
   }, 120_000);
 
-  test('changed fractions re-use shards and representation; graded classes have a kappa', async () => {
-    const { scores } = await workers.run('tiny-3', { ...RECIPE, labels: { fractions: [0.5], graded: true } });
+  test('other labels, here those that a file names, re-use shards and representation; graded classes have a kappa', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'fewlabels-test-')), 'ids.txt');
+    const { images, seed } = Recipe.parse(RECIPE);
+    const { chunks } = await planShards({ images, seed, openTree: openFolder });
+    const pool = chunks.filter(({ role }) => role === 'pool').flatMap((chunk) => chunk.images);
+    const named = pool.filter(({ label }, i) => pool.findIndex((other) => other.label === label) === i);
+    await writeFile(file, named.map(({ id }) => id).join('\n'));
+    const finetune = { ...RECIPE.finetune, baseline: { ...RATES, weightDecay: 0.02 } }; // too few labels to try any
+    const { scores } = await workers.run('tiny-3', { ...RECIPE, finetune, labels: { file, graded: true } });
+    expect(scores.map(({ model, images }) => `${model} ${images}`)).toEqual(
+      ['knn', 'probe', 'baseline', 'classifier', 'student'].map((model) => `${model} ${named.length}`),
+    );
     for (const { measures } of scores) expect(measures?.kappa).toEqual(expect.any(Number));
     const counts = await activitiesOf('tiny-3');
     expect(Object.keys(counts)).not.toContain('pretrain');
-    expect(counts.finetune).toBe(2);
+    expect(counts).toMatchObject({ finetune: 2, splitLabels: 1 });
+  }, 300_000);
+
+  test('a small student of two teachers; baselines at the rate that did best on images kept back, where one that diverges loses', async () => {
+    const { scores } = await workers.run('tiny-6', {
+      ...RECIPE,
+      images: { train: { generated: 'shapes', perClass: 105 }, size: 16 }, // 504 to learn from, 102 of them kept back
+      labels: { fractions: [1] },
+      encoder: { width: 0.125 },
+      pretrain: { epochs: 1, batch: 64 },
+      finetune: { epochs: 1, atLeastSteps: 10, batch: 16, baseline: RATES },
+      distill: { epochs: 1, batch: 64, teachers: 2, student: { width: 0.0625 } },
+    });
+    expect(scores.map(({ model }) => model)).toEqual(['knn', 'probe', 'baseline', 'smallBaseline', 'classifier', 'student']);
+    expect(await activitiesOf('tiny-6')).toMatchObject({ splitLabels: 2, finetune: 10 }); // six tries, two baselines, two teachers
+    const trained = (await artifactsOf('classifier')).manifests.filter(({ slice }) => settingsOf(slice).weightDecay === RATES.weightDecay);
+    for (const width of [0.125, 0.0625]) {
+      const own = trained.filter(({ slice }) => settingsOf(slice).width === width);
+      const tried = own.flatMap(({ slice, facts }) => (facts.heldOut ? [{ ...settingsOf(slice), ...(facts.heldOut as Judged) }] : []));
+      expect(tried.map(({ rate, images }) => [rate, images]).sort()).toEqual([
+        [0.05, 102],
+        [1e-9, 102],
+      ]); // 1000 left no model
+      const best = Math.max(...tried.map(({ accuracy }) => accuracy));
+      const [baseline] = own.filter(({ facts }) => !facts.heldOut).map(({ slice }) => settingsOf(slice).rate);
+      expect(tried.filter(({ accuracy }) => accuracy === best).map(({ rate }) => rate)).toContain(baseline);
+    }
   }, 300_000);
 
   test('labels kept from training give the student a temperature, and the other models none', async () => {
     const { scores } = await workers.run('tiny-calibrated', { ...RECIPE, labels: { fractions: [0.2, 1], calibration: 0.4 } });
-    const [few, all] = [0.2, 1].map((fraction) => scores.filter((score) => score.fraction === fraction));
-    expect(few?.map(({ images, measures }) => [images, measures?.temperature])).toEqual(Array(3).fill([30, undefined])); // 12 would be too few
+    const [few, all] = [30, 84].map((labelled) => scores.filter(({ images }) => images === labelled));
+    expect(few?.map(({ images, measures }) => [images, measures?.temperature])).toEqual(Array(5).fill([30, undefined])); // 12 would be too few
     expect(all?.map(({ images, measures }) => [images, measures?.temperature?.images])).toEqual([
-      [84, undefined],
-      [84, undefined],
+      ...Array(4).fill([84, undefined]),
       [84, 60],
     ]);
   }, 300_000);
@@ -164,11 +212,11 @@ describe('pipeline', () => {
 
   test('views rendered on the device: no view is ever stored, and the representation is the same to the bit', async () => {
     const written = await workers.run('tiny-4', RECIPE);
-    const stored = await representations();
+    const stored = await artifactsOf('representation');
     await stored.forget();
     const handle = await workers.start('tiny-5', { ...RECIPE, views: { where: 'device' } });
     const rendered = (await handle.result()) as RunResult;
-    const again = await representations();
+    const again = await artifactsOf('representation');
     const nameOf = ({ key, digest, made }: Manifest) => ({ key, digest, views: made.views });
     expect(stored.manifests.map(nameOf)).toEqual([expect.objectContaining({ views: 'workers' })]);
     expect(again.manifests.map(nameOf)).toEqual(stored.manifests.map((manifest) => ({ ...nameOf(manifest), views: 'device' })));

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { memoryOf } from '../../../learning/memory.ts';
 import { trainedParameters } from '../../../learning/networks/frozen.ts';
+import { classifierHead } from '../../../learning/networks/heads.ts';
 import { networkOf } from '../../../learning/networks/network.ts';
 import { initialState, type ParameterSpec, type State } from '../../../learning/networks/parameters.ts';
 import { binding, bytesTensor } from '../../../learning/ops/native.ts';
@@ -12,6 +13,7 @@ import { distillStep } from '../../../learning/steps/distill.ts';
 import { finetuneStep } from '../../../learning/steps/finetune.ts';
 import { predictor } from '../../../learning/steps/predict.ts';
 import { pretrainStep } from '../../../learning/steps/pretrain.ts';
+import { probeStep } from '../../../learning/steps/probe.ts';
 import { type Execution, type Step, stepper } from '../../../learning/steps/step.ts';
 import { type Tensor, tf } from '../../../learning/tensorflow.ts';
 import { countedState } from '../../golden/counted.ts';
@@ -44,6 +46,9 @@ const bare = networkOf(architecture({ encoder, headLayers: 0 }));
 const larsBare = lars(bare.parameters, { weightDecay: 1e-4 });
 
 const memory = memoryOf(representation, { size: 80, decay: 0.9 }, 16);
+
+const linear = classifierHead(32, CLASSES);
+const linearMomentum = momentum(linear.parameters, { weightDecay: 0 });
 
 type AnyStep = Step<Record<string, Tensor>, Record<string, Tensor>>;
 /** `watched`: a weight that every input has a part in. */
@@ -103,6 +108,10 @@ const cases: Record<string, Case> = {
     [...bare.parameters, ...larsBare.slots],
     (from) => ({ pixels: pixels(from) }),
   ),
+  'linear probe': caseOf(probeStep(linear, linearMomentum), [...linear.parameters, ...linearMomentum.slots], (from) => ({
+    features: noise([IMAGES, 32], from + 1),
+    labels: labels(from),
+  })),
   distil: caseOf(distillStep(classifier, plain, { temperature: 2, labelled: 0.5 }), [...classifier.parameters, ...plain.slots], (from) => ({
     pixels: pixels(from),
     labels: labels(from),

@@ -1,41 +1,60 @@
+/** Measures of a representation as it stands. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { FinetuneJob, ShardFiles } from '../../../contracts/trainer.ts';
-import { finetune } from '../../../learning/loops/finetune.ts';
-import { networkOf } from '../../../learning/networks/network.ts';
+import { type FrozenWanted, frozenModels } from '../../../learning/loops/frozen.ts';
+import { encoderOf, networkOf } from '../../../learning/networks/network.ts';
 import { initialState } from '../../../learning/networks/parameters.ts';
-import { readSafetensors } from '../../../learning/safetensors.ts';
-import { saveModel } from '../../../learning/state.ts';
-import { architecture, CLASSES, scratch, settings, supply, surroundings } from './scratch.ts';
+import { binding } from '../../../learning/ops/native.ts';
+import { loadRepresentation, saveModel } from '../../../learning/state.ts';
+import { tf } from '../../../learning/tensorflow.ts';
+import { valuesOf } from '../tensors.ts';
+import { architecture, CLASSES, pixelsOf, SIZE, scratch } from './scratch.ts';
 
-const representation = architecture();
-const classifier = architecture({ classes: CLASSES, headLayers: 1 });
+const IMAGES = 24;
+const linear = architecture({ classes: CLASSES, headLayers: 0 });
+const shard = {
+  ids: Array.from({ length: IMAGES }, (_, i) => `image-${i}`),
+  labels: Int32Array.from({ length: IMAGES }, (_, i) => i % CLASSES),
+  images: new Uint8Array(Buffer.concat(Array.from({ length: IMAGES }, (_, i) => pixelsOf(i)))),
+  size: SIZE,
+};
 
-/** Tensors of the representation and of the classifier that two steps make of it; of a baseline, of the network it began from. */
-async function trained(train: 'all' | 'head', baseline = false) {
+/** A folder with a representation, and what to measure it by. */
+async function prepared(more: Partial<FrozenWanted> = {}): Promise<FrozenWanted & { file: string }> {
   const folder = await scratch();
-  const { parameters } = networkOf(representation);
+  const { parameters } = networkOf(architecture());
+  const state = initialState(parameters, 3);
   const file = join(folder, 'in', 'representation.safetensors');
-  await saveModel(file, initialState(parameters, 6), parameters, representation);
-  const { finetune: wanted, compute } = settings({ finetune: { epochs: 2, atLeastSteps: 0, batch: 16, train } });
-  const shards: ShardFiles = await supply(folder, { images: 16, perShard: 16, epochs: 2 });
-  const job: FinetuneJob = { kind: 'finetune', architecture: classifier, baseline, finetune: wanted, shards, seed: 5, ...compute };
-  await finetune(job, surroundings(folder));
-  const { tensors: before } = await readSafetensors(file);
-  const { tensors: after } = await readSafetensors(join(folder, 'out', 'model.safetensors'));
-  return { before, after };
+  await saveModel(file, state, parameters, architecture());
+  tf.dispose(state);
+  const stop = new AbortController().signal;
+  const labelled = (async function* () {
+    yield shard;
+  })();
+  return { folder, file, architecture: linear, labelled, crop: 1, seed: 1, execution: 'float32', tell: () => undefined, stop, ...more };
 }
 
-test('finetune: of the head alone, the encoder comes out as it went in, bit by bit; the head does not', async () => {
-  const { before, after } = await trained('head');
-  const encoder = Object.keys(before).filter((name) => name.startsWith('encoder/'));
-  expect(encoder.length).toBeGreaterThan(100);
-  for (const name of encoder) expect(after[name]!.data, name).toEqual(before[name]!.data);
-  expect(after['head/layer1/dense/kernel']!.data).not.toEqual(before['head/layer1/dense/kernel']!.data);
-  expect((await trained('all')).after['encoder/stem/norm/mean']!.data).not.toEqual(before['encoder/stem/norm/mean']!.data);
+test('frozenModels: the linear classifier is learnt, every weight and moving value of the encoder is the file’s to the bit', async () => {
+  const wanted = await prepared();
+  const told: number[] = [];
+  const models = await frozenModels({ ...wanted, tell: (images) => told.push(images) });
+  expect(models.map(({ name }) => name)).toEqual(['knn', 'probe']);
+  expect(told.reduce((sum, images) => sum + images, 0)).toBe(IMAGES);
+  const { parameters } = encoderOf(linear);
+  const file = await loadRepresentation(wanted.file, linear, parameters);
+  for (const { weights } of models) {
+    for (const { name } of parameters) expect(valuesOf(weights[name]!), name).toEqual(valuesOf(file[name]!));
+  }
+  const learnt = valuesOf(models[1]!.weights['classifier/dense/kernel']!);
+  expect(learnt.some((value) => value !== 0)).toBe(true);
+  tf.dispose([models.map(({ weights }) => weights), file]);
 });
 
-test('finetune: the baseline trains all, whatever fine-tuning trains', async () => {
-  const [all, head] = [await trained('all', true), await trained('head', true)];
-  expect(head.after).toEqual(all.after);
+test('frozenModels: stopped, there are none, and no tensor stays behind', async () => {
+  const stop = new AbortController();
+  const wanted = await prepared({ stop: stop.signal });
+  const before = [tf.memory().numTensors, binding().getNumOfTensors()];
+  const models = await frozenModels({ ...wanted, tell: (images) => images === 0 && stop.abort() });
+  expect(models).toEqual([]);
+  expect([tf.memory().numTensors, binding().getNumOfTensors()]).toEqual(before);
 });

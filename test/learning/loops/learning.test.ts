@@ -95,11 +95,14 @@ test('the whole path: pretraining pulls views together, fine-tuning learns all l
     { name: 'classifier', architecture: classifier },
     { name: 'student', architecture: student },
   ];
-  const evaluation: EvaluateJob = { kind: 'evaluate', models, shards: test, graded: true, ...common };
+  const labelled = await supply(judged, { ...set, from: 1, epochs: 2 });
+  await copyFile(join(representation.folder, 'out', 'model.safetensors'), join(judged, 'in', 'representation.safetensors'));
+  const frozen = { architecture: architecture({ classes: CLASSES, headLayers: 0 }), labelled };
+  const evaluation: EvaluateJob = { kind: 'evaluate', models, shards: test, frozen, graded: true, ...common };
   expect(await evaluate(evaluation, surroundings(judged))).toMatchObject({ finished: true, facts: { images: 50 } });
 
   const { models: scores, examples } = JSON.parse(await readFile(join(judged, 'out', 'evaluation.json'), 'utf8'));
-  for (const name of ['classifier', 'student']) {
+  for (const name of ['knn', 'probe', 'classifier', 'student']) {
     const { accuracy, correct, images, confusion, perClass } = scores[name];
     expect(accuracy).toBeGreaterThan(0.9);
     expect(images).toBe(50);
@@ -118,7 +121,7 @@ test('the whole path: pretraining pulls views together, fine-tuning learns all l
   for (const [i, { id, label, predictions }] of examples.entries()) {
     const image = Number(id.replace('image-', ''));
     expect(label).toBe(image % CLASSES);
-    expect(Object.keys(predictions)).toEqual(['classifier', 'student']);
+    expect(Object.keys(predictions)).toEqual(['knn', 'probe', 'classifier', 'student']);
     expect(Buffer.from(tensors.images!.data.subarray(i * 768, (i + 1) * 768)).equals(pixelsOf(image))).toBe(true);
   }
 });

@@ -10,11 +10,12 @@ import { pretrain } from '../../../learning/loops/pretrain.ts';
 import type { Outcome } from '../../../learning/loops/train.ts';
 import { networkOf } from '../../../learning/networks/network.ts';
 import { initialState } from '../../../learning/networks/parameters.ts';
-import { binding } from '../../../learning/ops/native.ts';
+import { binding, bytesTensor } from '../../../learning/ops/native.ts';
 import { readSafetensors } from '../../../learning/safetensors.ts';
-import { saveModel } from '../../../learning/state.ts';
+import { loadModel, saveModel } from '../../../learning/state.ts';
+import { predictor } from '../../../learning/steps/predict.ts';
 import { tf } from '../../../learning/tensorflow.ts';
-import { architecture, CLASSES, scratch, settings, supply, surroundings } from './scratch.ts';
+import { architecture, CLASSES, pixelsOf, SIZE, scratch, settings, supply, surroundings } from './scratch.ts';
 
 const recipe = settings({
   pretrain: { epochs: 3, batch: 6, headLayers: 2, projection: 16 },
@@ -143,6 +144,34 @@ describe.each(Object.entries(cases))('%s', (name, each) => {
     await each.run(shards, surroundings(folder), {});
     expect([tf.memory().numTensors, binding().getNumOfTensors()]).toEqual(before);
   });
+});
+
+test('finetune: images kept back are judged after the last epoch, of a resumed training too, and change no weight', async () => {
+  const run = async (folder: string, shards: ShardFiles, heldOut: ShardFiles | undefined, more: Started = {}) => {
+    const settings = { baseline: true, finetune: recipe.finetune, shards, heldOut };
+    return finetune({ kind: 'finetune', architecture: classifier, ...settings, ...common, ...more }, surroundings(folder));
+  };
+  const plain = await folderFor(cases.finetune!);
+  expect((await run(plain.folder, plain.shards, undefined)).facts.heldOut).toBeUndefined();
+
+  const judged = await folderFor(cases.finetune!);
+  const heldOut = await supply(judged.folder, { images: 9, perShard: 5, from: 3, epochs: 4 });
+  const { facts, finished } = await run(judged.folder, judged.shards, heldOut);
+  expect(finished).toBe(true);
+  expect((await out(judged.folder, 'model.safetensors')).equals(await out(plain.folder, 'model.safetensors'))).toBe(true);
+
+  const network = networkOf(classifier);
+  const weights = await loadModel(join(judged.folder, 'out', 'model.safetensors'), classifier, network.parameters);
+  const called = Array.from({ length: 9 }, (_, i) => {
+    const { logits } = predictor(network, 'eager')(weights, bytesTensor(pixelsOf(i), [1, SIZE, SIZE, 3]));
+    return tf.argMax(logits, 1).dataSync()[0] === i % CLASSES;
+  });
+  expect(facts.heldOut).toEqual({ accuracy: called.filter(Boolean).length / 9, images: 9 });
+
+  const resumed = await scratch();
+  await copyFile(join(judged.folder, 'out', 'checkpoint-00000006.safetensors'), join(resumed, 'in', 'resume.safetensors'));
+  await supply(resumed, { images: 9, perShard: 5, from: 3, epochs: 4 });
+  expect((await run(resumed, judged.shards, heldOut, { resume: 'resume.safetensors' })).facts.heldOut).toEqual(facts.heldOut);
 });
 
 describe('pretrain: segments and checkpoints', () => {

@@ -1,0 +1,21 @@
+/** The label draws of a recipe, as its run will make them; images that turn out unreadable are still among them. */
+import { type LabelDraw, labelDraws, type Recipe } from '../contracts/recipe.ts';
+import { openFolder } from '../learning/images/file-tree.ts';
+import { drawLabels, labelsOfIds, readIds } from '../learning/images/labels.ts';
+import type { ShardPlan } from '../learning/images/plan-format.ts';
+
+/** @returns every draw with the number of its labelled images. @throws Failure InvalidImages when a file of ids breaks its rules */
+export async function drawnFrom(recipe: Recipe, { header, chunks }: ShardPlan): Promise<(LabelDraw & { images: number })[]> {
+  const pool = chunks.filter(({ role }) => role === 'pool').flatMap(({ images }) => images);
+  const labels = Int32Array.from(pool, ({ label }) => label);
+  const ids = pool.map(({ id }) => id);
+  const drawn: (LabelDraw & { images: number })[] = [];
+  for (const draw of labelDraws(recipe.labels)) {
+    const positions =
+      'file' in draw
+        ? labelsOfIds(labels, ids, header.classes, draw.file, await readIds(draw.file, openFolder))
+        : drawLabels(labels, header.classes.length, draw, recipe.seed);
+    drawn.push({ ...draw, images: positions.length });
+  }
+  return drawn;
+}
