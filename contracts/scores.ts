@@ -42,9 +42,9 @@ export type Measures = {
   loss: number;
   /**
    * Of the student, where labels were kept for it: its probabilities are softmax(logits / value), fitted on `images` images.
-   * `before`: the calibration error without it.
+   * `interval`: of the value. `before`: the calibration error without it.
    */
-  temperature?: { value: number; images: number; before: number };
+  temperature?: { value: number; interval: Interval; images: number; before: number };
 };
 
 /** Accuracy of one model on the test set; `images` is the number of labelled images it learnt from. */

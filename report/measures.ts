@@ -78,7 +78,7 @@ function honesty(scores: Measured[], calibration: number): Html | undefined {
   const { confidence, temperature } = student.measures;
   const scaled =
     temperature &&
-    ` Its logits are divided by a temperature of ${temperature.value.toFixed(2)}, fitted on ${count(temperature.images)} labelled images kept from training; without, the calibration error would be ${(100 * temperature.before).toFixed(1)} points.`;
+    ` Its logits are divided by a temperature of ${temperature.value.toFixed(2)} (95 % interval ${temperature.interval.map((end) => end.toFixed(2)).join('–')}), fitted on ${count(temperature.images)} labelled images kept from training; without, the calibration error would be ${(100 * temperature.before).toFixed(1)} points.`;
   const unscaled =
     calibration > 0 ? ' Too few labels to keep fifty of them for a temperature: these are its probabilities as they come.' : '';
   const sure = `The student gives its answers a probability of ${accuracyText(confidence)} on average, and is right on ${accuracyText(student.accuracy)}.`;

@@ -2,8 +2,8 @@
 import { randomStream } from '../random.ts';
 
 /**
- * Images that one temperature needs: with fifty its logarithm is known to about ± 0.3 (95 % of the time), which is worth having; with ten,
- * to ± 0.6, which is not. So of fifty labels in all none is kept back: they are worth more in training, and no honest fit is possible.
+ * Images that one temperature needs. With fifty it is known to a factor of 1.4 for ten classes and 2 for two (95 % of the time), with
+ * ten images to 2 and 3, which helps nobody. So of fifty labels in all none is kept back: they are worth more in training.
  */
 const FEWEST = 50;
 /** More would tell nothing new, and are better learnt from. */
@@ -13,8 +13,8 @@ const MOST = 2000;
 export type HeldOut = { training: Int32Array; heldOut: Int32Array };
 
 /**
- * Stratified: about `share` of each class's drawn images is held out, and at least one of each class is left for training. None at all when fewer
- * than 50 would come together, and about 2,000 at most.
+ * Stratified: about `share` of each class's drawn images is held out, and at least one of each class is left for training. None at
+ * all when fewer than 50 would come together, and about 2,000 at most.
  * @param labels  int32 [N], class of each image or −1 for none
  * @param drawn   int32, positions in `labels`, ascending: `drawLabels`
  * @param share   0 to 1/2

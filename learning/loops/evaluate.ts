@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { EvaluateJob, ShardFiles } from '../../contracts/trainer.ts';
 import { readShard, type Shard } from '../images/shards.ts';
 import { Calibration } from '../measures/calibration.ts';
-import { atTemperature, fitTemperature } from '../measures/temperature.ts';
+import { atTemperature, fitTemperature, type Temperature } from '../measures/temperature.ts';
 import { networkOf } from '../networks/network.ts';
 import type { State } from '../networks/parameters.ts';
 import { writeSafetensors } from '../safetensors.ts';
@@ -31,7 +31,7 @@ type Model = {
   /** Middle part of an image that it sees, as a share of its side. */
   crop: number;
   /** Its probabilities are softmax(logits / value); `before` counts what they would be without. */
-  temperature?: { value: number; images: number; before: Calibration };
+  temperature?: Temperature & { images: number; before: Calibration };
 };
 
 /**
@@ -89,7 +89,7 @@ async function calibrate(model: Model, shards: ShardFiles, folder: string): Prom
     for (const pass of passesOf(shard)) logits.push(...ask(model, pass, shard.size).map((answer) => answer.logits));
     labels.push(...shard.labels);
   }
-  model.temperature = { value: fitTemperature(logits, labels), images: labels.length, before: new Calibration() };
+  model.temperature = { ...fitTemperature(logits, labels), images: labels.length, before: new Calibration() };
 }
 
 /** Ask every model about every image of a shard, and yield how many images each pass took. */

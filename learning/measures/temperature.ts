@@ -1,10 +1,14 @@
 /** One number that makes a classifier's probabilities honest: it changes how sure the answers are, never which class they name. */
+import type { Interval } from '../../contracts/scores.ts';
 
 /** Images' worth of trust in the probabilities as they are: it keeps T above 0 when every answer is right. */
 const TRUST = 2;
 const HOTTEST = 100;
 /** Halvings of the range of ln T. */
 const HALVINGS = 50;
+
+/** `interval`: 95 %, had other images been kept: from the curvature in ln T, so rough for few images. */
+export type Temperature = { value: number; interval: Interval };
 
 /**
  * Temperature scaling (Guo et al. 2017, §4.2): the T at which softmax(z / T) gives the labels the highest likelihood,
@@ -15,21 +19,24 @@ const HALVINGS = 50;
  * @param labels  y, [n], 0 to C − 1
  * @returns T, 1/100 to 100; 1 when there are no images
  */
-export function fitTemperature(logits: ArrayLike<number>[], labels: ArrayLike<number>): number {
-  const believed = logits.map((z) => expectation(z, 1));
+export function fitTemperature(logits: ArrayLike<number>[], labels: ArrayLike<number>): Temperature {
+  const believed = logits.map((z) => moments(z, 1).mean);
   const slope = (inverse: number) =>
     logits.reduce((sum, z, i) => {
-      const expected = expectation(z, inverse);
-      return sum + expected - z[labels[i]!]! + (TRUST / logits.length) * (expected - believed[i]!);
+      const { mean } = moments(z, inverse);
+      return sum + mean - z[labels[i]!]! + (TRUST / logits.length) * (mean - believed[i]!);
     }, 0);
-  if (logits.length === 0) return 1;
+  if (logits.length === 0) return { value: 1, interval: [1 / HOTTEST, HOTTEST] };
   let [low, high] = [-Math.log(HOTTEST), Math.log(HOTTEST)];
   for (let halving = 0; halving < HALVINGS; halving++) {
     const middle = (low + high) / 2;
     if (slope(Math.exp(middle)) < 0) low = middle;
     else high = middle;
   }
-  return Math.exp(-(low + high) / 2);
+  const value = Math.exp(-(low + high) / 2);
+  const curvature = logits.reduce((sum, z) => sum + moments(z, 1 / value).variance, 0) / value ** 2;
+  const reach = Math.min(Math.log(HOTTEST), 1.96 / Math.sqrt(curvature));
+  return { value, interval: [value / Math.exp(reach), value * Math.exp(reach)] };
 }
 
 /** softmax(z / T), float32 [C]. */
@@ -40,15 +47,17 @@ export function atTemperature(logits: ArrayLike<number>, temperature: number): F
   return weights.map((weight) => weight / sum);
 }
 
-/** Mean of z under softmax(z · inverse). */
-function expectation(z: ArrayLike<number>, inverse: number): number {
+/** Mean and variance of z under softmax(z · inverse). */
+function moments(z: ArrayLike<number>, inverse: number): { mean: number; variance: number } {
   let highest = Number.NEGATIVE_INFINITY;
   for (let c = 0; c < z.length; c++) highest = Math.max(highest, z[c]!);
-  let [weights, sum] = [0, 0];
+  let [weights, sum, squares] = [0, 0, 0];
   for (let c = 0; c < z.length; c++) {
-    const weight = Math.exp((z[c]! - highest) * inverse);
+    const below = z[c]! - highest;
+    const weight = Math.exp(below * inverse);
     weights += weight;
-    sum += weight * z[c]!;
+    sum += weight * below;
+    squares += weight * below ** 2;
   }
-  return sum / weights;
+  return { mean: highest + sum / weights, variance: Math.max(0, squares / weights - (sum / weights) ** 2) };
 }

@@ -36,7 +36,7 @@ test('fetchModel: architecture, class names and temperature go with the weights'
       confidence: 1,
       calibrationError: 0,
       loss: 0,
-      temperature: { value, images: 50, before: 0 },
+      temperature: { value, interval: [1, 2], images: 50, before: 0 },
     };
     return { model: 'student', fraction, draw, accuracy: 1, images: 1, measures };
   };

@@ -115,10 +115,10 @@ test('measureTable: how sure the student is, and the temperature that made it ho
   const input = sampleInput();
   const textOf = (changed: Parameters<typeof measureTable>[0]) => measureTable(changed)?.text.replaceAll('\u00a0', ' ');
   const wanted = { ...input, recipe: { ...input.recipe, labels: { ...input.recipe.labels, calibration: 0.1 } } };
-  const temperature = { value: 1.417, images: 300, before: 0.0912 };
+  const temperature = { value: 1.417, interval: [1.2, 1.674] as [number, number], images: 300, before: 0.0912 };
   const scaled = input.scores.map((score) => (score.measures ? { ...score, measures: { ...score.measures, temperature } } : score));
   expect(textOf(input)).toContain('a probability of 91.0 % on average, and is right on 88.0 %.</p>');
-  expect(textOf({ ...wanted, scores: scaled })).toContain('a temperature of 1.42, fitted on 300 labelled images');
+  expect(textOf({ ...wanted, scores: scaled })).toContain('a temperature of 1.42 (95 % interval 1.20–1.67), fitted on 300 labelled images');
   expect(textOf({ ...wanted, scores: scaled })).toContain('would be 9.1 points');
   expect(textOf(wanted)).toContain('Too few labels');
 });

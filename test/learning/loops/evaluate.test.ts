@@ -54,7 +54,9 @@ test('evaluate: with labelled images kept for it, at the temperature that suits 
   expect(probability).toBeCloseTo(honest, 4);
   const { temperature, calibrationError, interval } = score.measures;
   expect(calibrationError).toBeCloseTo(honest - 0.25, 4);
-  expect(temperature).toEqual({ value: expect.any(Number), images: IMAGES, before: expect.closeTo(SURE - 0.25, 5) });
-  expect(3 / temperature!.value).toBeCloseTo(Math.log((3 * honest) / (1 - honest)), 3); // softmax of [3/T, 0, 0, 0]
+  const { value, interval: range } = temperature!;
+  expect(temperature).toEqual({ value, interval: range, images: IMAGES, before: expect.closeTo(SURE - 0.25, 5) });
+  expect(range[0]).toBeLessThan(value);
+  expect(3 / value).toBeCloseTo(Math.log((3 * honest) / (1 - honest)), 3); // softmax of [3/T, 0, 0, 0]
   expect(interval[0]).toBeLessThan(score.accuracy);
 });
