@@ -5,10 +5,10 @@
  * such an option is found.
  */
 
-import { classifierArchitecture, representationArchitecture, studentArchitecture } from '../contracts/architecture.ts';
+import { classifierArchitecture, isTeachersSize, representationArchitecture, studentArchitecture } from '../contracts/architecture.ts';
 import type { ImagesRef, LabelsRef, RepresentationRef, ShardSetRef, StageName } from '../contracts/artifacts.ts';
 import { STAGES } from '../contracts/artifacts.ts';
-import { isTeachersSize, type LabelDraw, type Recipe } from '../contracts/recipe.ts';
+import type { LabelDraw, Recipe } from '../contracts/recipe.ts';
 import type { DistillInput, EvaluateInput, FinetuneInput, PretrainRecipe, Segment } from '../contracts/stages.ts';
 import type { Architecture } from '../contracts/trainer.ts';
 import { viewSettings } from '../contracts/views.ts';

@@ -1,6 +1,6 @@
 /** How much work a recipe is, guessed from the size of its network. Good to a factor of two or three, which is enough to choose. */
-import { hasBottlenecks, studentEncoder } from '../contracts/architecture.ts';
-import { type EncoderRecipe, isTeachersSize, labelDraws, type Recipe } from '../contracts/recipe.ts';
+import { hasBottlenecks, isTeachersSize, studentEncoder } from '../contracts/architecture.ts';
+import { type EncoderRecipe, labelDraws, type Recipe } from '../contracts/recipe.ts';
 
 /** Multiply-adds of one image forwards at width 1: CIFAR stem at 32 px, ImageNet stem at 224 px (He et al. 2016, table 1 and section 4.2). */
 const MULTIPLY_ADDS = {

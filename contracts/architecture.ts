@@ -43,6 +43,11 @@ export function studentEncoder(encoder: EncoderRecipe, { depth, width, selective
   };
 }
 
+/** Whether a student has the size of its teacher, and its kernels, so that it can start from the same representation. */
+export function isTeachersSize(encoder: EncoderRecipe, student: Partial<EncoderRecipe>): boolean {
+  return (['depth', 'width', 'selectiveKernel'] as const).every((key) => (student[key] ?? encoder[key]) === encoder[key]);
+}
+
 /** The student's encoder and a classifier; its size is the teacher's unless the recipe says otherwise. */
 export function studentArchitecture(
   { encoder, distill: { student } }: { encoder: EncoderRecipe } & Pick<Recipe, 'distill'>,

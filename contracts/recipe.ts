@@ -4,7 +4,7 @@
  * (google-research/simclr#166) or the CIFAR-10 settings of its README.
  */
 import { z } from 'zod';
-import { hasBottlenecks } from './architecture.ts';
+import { mistakesBetween } from './recipe-rules.ts';
 import { Views } from './views.ts';
 
 const Fraction = z.number().gt(0).lte(1);
@@ -101,8 +101,6 @@ const Encoder = z.strictObject({
 });
 
 const Optimizer = z.enum(['lars', 'momentum', 'adamw']);
-/** AdamW moves every weight by about the rate itself; the rates of the others, which the defaults are, throw it far out. */
-const ADAMW_BASE = 0.02;
 
 const Memory = z.strictObject({
   size: z
@@ -234,26 +232,6 @@ const Compute = z.strictObject({
   checkpointSeconds: z.number().positive().max(86_400).default(60).describe('work repeated after a failure, at most'),
 });
 
-/** Whether a student has the size of its teacher, and its kernels, so that it can start from the same representation. */
-export function isTeachersSize(encoder: z.infer<typeof Encoder>, student: Partial<z.infer<typeof Encoder>>): boolean {
-  return (['depth', 'width', 'selectiveKernel'] as const).every((key) => (student[key] ?? encoder[key]) === encoder[key]);
-}
-
-/** Rules between the keys of `labels`. */
-function checkLabels(labels: z.infer<typeof Labels>, refuse: (key: string | undefined, message: string) => void): void {
-  const { draws } = labels;
-  const given = (['fractions', 'perClass', 'file'] as const).filter((key) => labels[key] !== undefined);
-  if (given.length > 1) refuse(undefined, `must have one of fractions, perClass and file, got ${given.join(' and ')}`);
-  for (const key of given.length > 1 ? [] : given) {
-    const values = [labels[key]].flat();
-    if (new Set(values).size !== values.length) refuse(key, 'must not repeat a value');
-    if (key === 'file' ? draws !== 1 : Array.isArray(draws) && draws.length !== values.length) {
-      const rule = key === 'file' ? '1, as a file leaves nothing to draw' : `one number, or one for each of the ${values.length} ${key}`;
-      refuse('draws', `must be ${rule}, got ${Array.isArray(draws) ? `a list of ${draws.length}` : draws}`);
-    }
-  }
-}
-
 /** A recipe with every default filled in. Unknown keys are mistakes. */
 export const Recipe = z
   .strictObject({
@@ -274,89 +252,8 @@ export const Recipe = z
   })
   // `between` names the keys a rule compares: the command line looks at it even while other keys are wrong
   .superRefine((recipe, context) => {
-    checkLabels(recipe.labels, (key, message) =>
-      context.addIssue({
-        code: 'custom',
-        path: ['labels', ...(key ? [key] : [])],
-        message,
-        params: { between: ['labels.fractions', 'labels.perClass', 'labels.file', 'labels.draws'] },
-      }),
-    );
-    const [{ headLayers }, { fromHeadLayer }] = [recipe.pretrain, recipe.finetune];
-    if (fromHeadLayer > 0 && fromHeadLayer >= headLayers) {
-      context.addIssue({
-        code: 'custom',
-        path: ['finetune', 'fromHeadLayer'],
-        message: `must be ${headLayers > 0 ? `below pretrain.headLayers (${headLayers})` : '0 where pretrain.headLayers is 0'}, got ${fromHeadLayer}`,
-        params: { between: ['pretrain.headLayers', 'finetune.fromHeadLayer'] },
-      });
-    }
-    const { minArea, maxArea } = recipe.views;
-    if (minArea > maxArea) {
-      context.addIssue({
-        code: 'custom',
-        path: ['views', 'maxArea'],
-        message: `must be at least views.minArea (${minArea}), got ${maxArea}`,
-        params: { between: ['views.minArea', 'views.maxArea'] },
-      });
-    }
-    const { pretrain, finetune, distill } = recipe;
-    const rates = [
-      { optimizer: pretrain.optimizer, rate: pretrain.learningRate, section: 'pretrain', path: ['learningRate'] },
-      { optimizer: finetune.optimizer, rate: finetune.learningRate, section: 'finetune', path: ['learningRate'] },
-      { optimizer: finetune.optimizer, rate: finetune.baseline.learningRate, section: 'finetune', path: ['baseline', 'learningRate'] },
-      { optimizer: distill.optimizer, rate: distill.learningRate, section: 'distill', path: ['learningRate'] },
-    ];
-    for (const { optimizer, rate, section, path } of rates) {
-      if (optimizer !== 'adamw' || rate.base <= ADAMW_BASE) continue;
-      context.addIssue({
-        code: 'custom',
-        path: [section, ...path, 'base'],
-        message: `must be ≤ ${ADAMW_BASE} with ${section}.optimizer adamw, such as 0.001 with scaling none, got ${rate.base}`,
-        params: { between: [`${section}.optimizer`, `${section}.${path[0]}`] },
-      });
-    }
-    for (const [section, least] of [
-      ['pretrain', 2],
-      ['finetune', 1],
-      ['distill', 1],
-    ] as const) {
-      const { accumulate, batch } = recipe[section];
-      if (accumulate * least <= batch) continue;
-      context.addIssue({
-        code: 'custom',
-        path: [section, 'accumulate'],
-        message: `must leave ${least === 1 ? 'an image' : 'two images'} of ${section}.batch (${batch}) to each part, got ${accumulate}`,
-        params: { between: [`${section}.batch`, `${section}.accumulate`] },
-      });
-    }
-    const { student } = recipe.distill;
-    const kernels = [
-      { path: ['encoder'], ...recipe.encoder, between: ['encoder.depth', 'encoder.selectiveKernel'] },
-      {
-        path: ['distill', 'student'],
-        ...student,
-        depth: student.depth ?? recipe.encoder.depth,
-        between: ['encoder.depth', 'distill.student'],
-      },
-    ];
-    for (const { path, selectiveKernel, depth, between } of kernels) {
-      if (!selectiveKernel || hasBottlenecks(depth)) continue;
-      context.addIssue({
-        code: 'custom',
-        path: [...path, 'selectiveKernel'],
-        message: `must be false below depth 50, whose blocks have no place for it, got true at depth ${depth}`,
-        params: { between },
-      });
-    }
-    if (student.start === 'representation' && !isTeachersSize(recipe.encoder, student)) {
-      context.addIssue({
-        code: 'custom',
-        path: ['distill', 'student', 'start'],
-        message: 'must be auto or nothing for a student whose network is not the encoder’s, got representation',
-        params: { between: ['encoder', 'distill.student'] },
-      });
-    }
+    for (const { path, message, between } of mistakesBetween(recipe))
+      context.addIssue({ code: 'custom', path, message, params: { between } });
   });
 
 export type Recipe = z.infer<typeof Recipe>;

@@ -7,9 +7,9 @@
  * Its one argument is the recipe as JSON, so that a run can be started from the command line, the Temporal UI or another program.
  */
 import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
-import { studentEncoder } from '../contracts/architecture.ts';
+import { isTeachersSize, studentEncoder } from '../contracts/architecture.ts';
 import type { ClassifierRef, ImagesRef, RepresentationRef } from '../contracts/artifacts.ts';
-import { isTeachersSize, type LabelDraw, type LabelShare, labelDraws, Recipe } from '../contracts/recipe.ts';
+import { type LabelDraw, type LabelShare, labelDraws, Recipe } from '../contracts/recipe.ts';
 import type { RunResult, Score } from '../contracts/scores.ts';
 import { trainBaseline } from './baseline.ts';
 import { light, training } from './policies.ts';

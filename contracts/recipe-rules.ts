@@ -1,0 +1,92 @@
+/** Rules between the keys of a recipe, each of which is right by itself. */
+import { hasBottlenecks, isTeachersSize } from './architecture.ts';
+import type { Recipe } from './recipe.ts';
+
+/** `path`: the key at fault; `between`: the keys that the rule compares. */
+export type Mistake = { path: string[]; message: string; between: string[] };
+
+/** AdamW moves every weight by about the rate itself; the rates of the others, which the defaults are, throw it far out. */
+const ADAMW_BASE = 0.02;
+
+/** Every rule that a recipe breaks. */
+export function mistakesBetween(recipe: Recipe): Mistake[] {
+  return [...inLabels(recipe), ...inHeads(recipe), ...inViews(recipe), ...inRates(recipe), ...inParts(recipe), ...inNetworks(recipe)];
+}
+
+function inLabels({ labels }: Recipe): Mistake[] {
+  const { draws } = labels;
+  const between = ['labels.fractions', 'labels.perClass', 'labels.file', 'labels.draws'];
+  const given = (['fractions', 'perClass', 'file'] as const).filter((key) => labels[key] !== undefined);
+  if (given.length > 1) {
+    return [{ path: ['labels'], message: `must have one of fractions, perClass and file, got ${given.join(' and ')}`, between }];
+  }
+  return given.flatMap((key) => {
+    const values = [labels[key]].flat();
+    const repeats = new Set(values).size !== values.length;
+    const isWrong = key === 'file' ? draws !== 1 : Array.isArray(draws) && draws.length !== values.length;
+    const rule = key === 'file' ? '1, as a file leaves nothing to draw' : `one number, or one for each of the ${values.length} ${key}`;
+    const got = Array.isArray(draws) ? `a list of ${draws.length}` : draws;
+    return [
+      ...(repeats ? [{ path: ['labels', key], message: 'must not repeat a value', between }] : []),
+      ...(isWrong ? [{ path: ['labels', 'draws'], message: `must be ${rule}, got ${got}`, between }] : []),
+    ];
+  });
+}
+
+function inHeads({ pretrain: { headLayers }, finetune: { fromHeadLayer } }: Recipe): Mistake[] {
+  if (fromHeadLayer === 0 || fromHeadLayer < headLayers) return [];
+  const rule = headLayers > 0 ? `below pretrain.headLayers (${headLayers})` : '0 where pretrain.headLayers is 0';
+  const between = ['pretrain.headLayers', 'finetune.fromHeadLayer'];
+  return [{ path: ['finetune', 'fromHeadLayer'], message: `must be ${rule}, got ${fromHeadLayer}`, between }];
+}
+
+function inViews({ views: { minArea, maxArea } }: Recipe): Mistake[] {
+  if (minArea <= maxArea) return [];
+  const message = `must be at least views.minArea (${minArea}), got ${maxArea}`;
+  return [{ path: ['views', 'maxArea'], message, between: ['views.minArea', 'views.maxArea'] }];
+}
+
+function inRates({ pretrain, finetune, distill }: Recipe): Mistake[] {
+  const rates = [
+    { optimizer: pretrain.optimizer, rate: pretrain.learningRate, section: 'pretrain', path: ['learningRate'] },
+    { optimizer: finetune.optimizer, rate: finetune.learningRate, section: 'finetune', path: ['learningRate'] },
+    { optimizer: finetune.optimizer, rate: finetune.baseline.learningRate, section: 'finetune', path: ['baseline', 'learningRate'] },
+    { optimizer: distill.optimizer, rate: distill.learningRate, section: 'distill', path: ['learningRate'] },
+  ];
+  return rates
+    .filter(({ optimizer, rate }) => optimizer === 'adamw' && rate.base > ADAMW_BASE)
+    .map(({ rate, section, path }) => ({
+      path: [section, ...path, 'base'],
+      message: `must be ≤ ${ADAMW_BASE} with ${section}.optimizer adamw, such as 0.001 with scaling none, got ${rate.base}`,
+      between: [`${section}.optimizer`, `${section}.${path[0]}`],
+    }));
+}
+
+function inParts(recipe: Recipe): Mistake[] {
+  const least = { pretrain: 2, finetune: 1, distill: 1 } as const;
+  return (['pretrain', 'finetune', 'distill'] as const).flatMap((section) => {
+    const { accumulate, batch } = recipe[section];
+    if (accumulate * least[section] <= batch) return [];
+    const rest = least[section] === 1 ? 'an image' : 'two images';
+    const message = `must leave ${rest} of ${section}.batch (${batch}) to each part, got ${accumulate}`;
+    return [{ path: [section, 'accumulate'], message, between: [`${section}.batch`, `${section}.accumulate`] }];
+  });
+}
+
+function inNetworks({ encoder, distill: { student } }: Recipe): Mistake[] {
+  const between = ['encoder.depth', 'distill.student'];
+  const kernels = [
+    { path: ['encoder'], ...encoder, between: ['encoder.depth', 'encoder.selectiveKernel'] },
+    { path: ['distill', 'student'], ...student, depth: student.depth ?? encoder.depth, between },
+  ];
+  const misplaced = kernels
+    .filter(({ selectiveKernel, depth }) => selectiveKernel && !hasBottlenecks(depth))
+    .map(({ path, depth, between }) => ({
+      path: [...path, 'selectiveKernel'],
+      message: `must be false below depth 50, whose blocks have no place for it, got true at depth ${depth}`,
+      between,
+    }));
+  if (student.start !== 'representation' || isTeachersSize(encoder, student)) return misplaced;
+  const message = 'must be auto or nothing for a student whose network is not the encoder’s, got representation';
+  return [...misplaced, { path: ['distill', 'student', 'start'], message, between: ['encoder', 'distill.student'] }];
+}
