@@ -17,6 +17,18 @@ const ENCODERS: [string, Encoder, number, number][] = [
   ['ResNet-50', { depth: 50, width: 1, stem: 'imagenet' }, 23_508_032, 53_120],
   ['ResNet-50, small stem', { depth: 50, width: 1, stem: 'small' }, 23_500_352, 53_120],
   ['ResNet-50 2×', { depth: 50, width: 2, stem: 'imagenet' }, 93_907_072, 106_240],
+  ['ResNet-101', { depth: 101, width: 1, stem: 'imagenet' }, 42_500_160, 105_344],
+  ['ResNet-101 2×', { depth: 101, width: 2, stem: 'imagenet' }, 169_771_136, 210_688],
+  ['ResNet-152', { depth: 152, width: 1, stem: 'imagenet' }, 58_143_808, 151_424],
+  ['ResNet-152 2×', { depth: 152, width: 2, stem: 'imagenet' }, 232_253_568, 302_848],
+  ['ResNet-50 SK', { depth: 50, width: 1, stem: 'imagenet', selectiveKernel: true }, 35_215_584, 61_824],
+  ['ResNet-50 SK, small stem', { depth: 50, width: 1, stem: 'small', selectiveKernel: true }, 35_188_672, 61_696],
+  ['ResNet-50 2× SK', { depth: 50, width: 2, stem: 'imagenet', selectiveKernel: true }, 140_306_048, 122_816],
+  ['ResNet-101 SK', { depth: 101, width: 1, stem: 'imagenet', selectiveKernel: true }, 64_662_304, 123_840],
+  ['ResNet-101 2× SK', { depth: 101, width: 2, stem: 'imagenet', selectiveKernel: true }, 257_132_224, 245_760],
+  ['ResNet-152 SK', { depth: 152, width: 1, stem: 'imagenet', selectiveKernel: true }, 88_940_896, 178_688],
+  ['ResNet-152 2× SK', { depth: 152, width: 2, stem: 'imagenet', selectiveKernel: true }, 353_398_528, 354_368],
+  ['ResNet-152 3× SK', { depth: 152, width: 3, stem: 'imagenet', selectiveKernel: true }, 794_704_160, 531_200],
 ];
 export const parameterAnswers: Answer[] = [
   ...ENCODERS.map(

@@ -74,5 +74,13 @@ export const ntXentAnswers: Answer[] = [
       within: 1e-4,
     }),
   ),
+  ...([4096, 65_536] as const).map(
+    (k): Answer => ({
+      what: `N = 1 and a queue of ${k}, all embeddings equal`,
+      source: 'He et al. 2020 (MoCo), eq. 1: ln(K + 1)',
+      expected: [Math.log(k + 1)],
+      ours: () => [tf.tidy(() => scalarOf(ntXent(tf.ones([2, 4]), 0.07, tf.fill([k, 4], 0.5))))],
+    }),
+  ),
   { what: 'N = 1', source: V1, expected: [0], ours: loss(() => tf.tensor2d([1, 2, 3, -1], [2, 2]), 0.5) },
 ];

@@ -1,7 +1,7 @@
 import type { ParameterSpec, State } from '../../learning/networks/parameters.ts';
 import { lars } from '../../learning/optimizers/lars.ts';
 import { momentum } from '../../learning/optimizers/momentum.ts';
-import type { Settings } from '../../learning/optimizers/optimizer.ts';
+import { type Settings, tensorOf } from '../../learning/optimizers/optimizer.ts';
 import { learningRateAt, planTraining } from '../../learning/plan.ts';
 import { type Tensor, tf } from '../../learning/tensorflow.ts';
 import { valuesOf } from '../learning/tensors.ts';
@@ -31,7 +31,7 @@ function walk(
       let state: State = { w: tf.tensor1d(start), ...Object.fromEntries(slots) };
       return gradients.flatMap((gradient) => {
         state = { ...state, ...optimizer.update(state, { w: tf.tensor1d(gradient) }, tf.scalar(1)) };
-        return valuesOf(state.w!);
+        return valuesOf(tensorOf(state, 'w'));
       });
     });
 }

@@ -1,3 +1,4 @@
+import { neighbourVotes } from '../../learning/frozen/neighbours.ts';
 import { drawLabels } from '../../learning/images/labels.ts';
 import { crossEntropy } from '../../learning/losses/cross-entropy.ts';
 import { distillation } from '../../learning/losses/distillation.ts';
@@ -55,6 +56,16 @@ export const otherAnswers: Answer[] = [
     expected: [224, 16],
     ours: () => [centreBox(256, 0.875).height, centreBox(256, 0.875).top],
     within: 0,
+  },
+  {
+    what: 'nearest neighbours: votes at cosine 0.9 and 0.8, T = 0.1',
+    source: 'Wu et al. 2018, eq. 13: e to 1',
+    expected: [Math.E / (1 + Math.E), 1 / (1 + Math.E)],
+    ours: () =>
+      tf.tidy(() => {
+        const unit = tf.tensor2d([0.9, Math.sqrt(1 - 0.81), 0.8, 0.6], [2, 2]);
+        return valuesOf(neighbourVotes(tf.tensor2d([[5, 0]]), { unit, labels: Int32Array.of(0, 1) }, 2));
+      }),
   },
   {
     what: 'labels drawn of CIFAR-10 at 1 % and 10 %',
