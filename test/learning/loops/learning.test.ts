@@ -124,4 +124,4 @@ test('the whole path: pretraining pulls views together, fine-tuning learns all l
     expect(Object.keys(predictions)).toEqual(['knn', 'probe', 'classifier', 'student']);
     expect(Buffer.from(tensors.images!.data.subarray(i * 768, (i + 1) * 768)).equals(pixelsOf(image))).toBe(true);
   }
-});
+}, 180_000);
