@@ -50,6 +50,17 @@ test('frozenModels: the linear classifier is learnt, every weight and moving val
   tf.dispose([models.map(({ weights }) => weights), file]);
 });
 
+test('frozenModels: labelled images are seen as test images are, their middle where the recipe says so', async () => {
+  const banks = [];
+  for (const crop of [1, 0.5]) {
+    const models = await frozenModels(await prepared({ crop }));
+    banks.push(valuesOf(models[0]!.weights.bank!));
+    tf.dispose(models.map(({ weights }) => weights));
+  }
+  expect(banks[1]).toHaveLength(banks[0]!.length);
+  expect(banks[1]).not.toEqual(banks[0]);
+});
+
 test('frozenModels: stopped, there are none, and no tensor stays behind', async () => {
   const stop = new AbortController();
   const wanted = await prepared({ stop: stop.signal });
