@@ -31,14 +31,14 @@ const QUEUE = 'memory/queue';
 const slotOf = (name: string) => `memory/${name}`;
 
 /**
- * @param network     the trained one, whose output is its projection
+ * @param network     the trained one
  * @param size        K, rows of the queue, at least 1; of a batch larger than that the last K stay
  * @param decay       m, from 0 (always a copy of the trained network) to 1 (always the first one)
- * @param projection  D, the width of the projection
+ * @param dimensions  D, the width of its output
  */
-export function memoryOf(network: Network, { size, decay }: Recipe['pretrain']['memory'], projection: number): Memory {
+export function memoryOf(network: Network, { size, decay }: Recipe['pretrain']['memory'], dimensions: number): Memory {
   const copies = network.parameters.map((spec) => ({ ...spec, name: slotOf(spec.name), initial: { kind: 'copy' as const, of: spec } }));
-  const queue: ParameterSpec = { name: QUEUE, shape: [size, projection], initial: { kind: 'directions' }, role: 'queue', part: 'head' };
+  const queue: ParameterSpec = { name: QUEUE, shape: [size, dimensions], initial: { kind: 'directions' }, role: 'queue', part: 'head' };
   const averaged = (state: State, spec: ParameterSpec) => {
     const average = tensorOf(state, slotOf(spec.name));
     return isTrainable(spec) ? tf.add(tf.mul(average, decay), tf.mul(tensorOf(state, spec.name), 1 - decay)) : average;

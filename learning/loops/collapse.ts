@@ -16,7 +16,7 @@ const [SHARE, LEAST_STEPS] = [1 / 20, 100];
  * What is wrong and what to change, in words that stay the same while it stays wrong; undefined while views are told apart. Collapsed is
  * a training that for a twentieth of its steps (100 at least) has embeddings of a deviation below 0.1/√D, or a loss no more than 0.02
  * below ln(2N − 1 + K), which equal embeddings have at any temperature.
- * @param dimensions  D, the width of the projection
+ * @param dimensions  D, the width of the embeddings compared
  * @param queue       K, the negatives of the memory
  */
 export function collapseOf(

@@ -4,7 +4,7 @@ import { Failure } from '../../contracts/failures.ts';
 import type { PretrainJob } from '../../contracts/trainer.ts';
 import type { Rows } from '../feed.ts';
 import { memoryOf } from '../memory.ts';
-import { networkOf } from '../networks/network.ts';
+import { comparedWidth, networkOf } from '../networks/network.ts';
 import { bytesTensor } from '../ops/native.ts';
 import { optimizerOf } from '../optimizers/choice.ts';
 import { planTraining } from '../plan.ts';
@@ -30,8 +30,8 @@ export async function pretrain(job: PretrainJob, around: Surroundings): Promise<
   const network = networkOf(architecture);
   const optimizer = optimizerOf(settings.optimizer, network.parameters, { weightDecay: settings.weightDecay });
   const plan = planTraining({ ...settings, images: imagesIn(shards) });
-  const { projection } = architecture;
-  const memory = settings.memory.size > 0 ? memoryOf(network, settings.memory, projection) : undefined;
+  const dimensions = comparedWidth(architecture);
+  const memory = settings.memory.size > 0 ? memoryOf(network, settings.memory, dimensions) : undefined;
   return train<PretrainBatch>(
     {
       job,
@@ -45,7 +45,7 @@ export async function pretrain(job: PretrainJob, around: Surroundings): Promise<
       weights: start === undefined ? undefined : () => loadStart(join(around.folder, 'in', start), architecture, network.parameters),
       views: VIEWS,
       batch: (rows, epoch) => ({ pixels: viewsOf(rows, epoch, job) }),
-      warning: (curve) => collapseOf(curve, plan, { dimensions: projection, queue: settings.memory.size }),
+      warning: (curve) => collapseOf(curve, plan, { dimensions, queue: settings.memory.size }),
     },
     around,
   );

@@ -30,6 +30,10 @@ export function networkOf({ encoder, headLayers, projection, classes }: Architec
   return asNetwork(chain(resnet(encoder), keptHead(features, headLayers)), classifierHead(features, classes));
 }
 
+/** D, the width of what contrastive pretraining compares: the projection, or the features where there is no head. */
+export const comparedWidth = ({ encoder, headLayers, projection }: Architecture): number =>
+  headLayers > 0 ? projection : featureCount(encoder);
+
 /** The encoder alone; its output is the features [B, F]. */
 export const encoderOf = ({ encoder }: Pick<Architecture, 'encoder'>): Network => asNetwork(resnet(encoder));
 

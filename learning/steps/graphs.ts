@@ -6,7 +6,7 @@ import type { Graph } from '../compile/graph.ts';
 import { heldGraph } from '../compile/held.ts';
 import { memoryOf } from '../memory.ts';
 import { trainedParameters } from '../networks/frozen.ts';
-import { networkOf } from '../networks/network.ts';
+import { comparedWidth, networkOf } from '../networks/network.ts';
 import type { ParameterSpec, State } from '../networks/parameters.ts';
 import { bytesTensor } from '../ops/native.ts';
 import { optimizerOf } from '../optimizers/choice.ts';
@@ -37,7 +37,8 @@ export function stepGraphs(recipe: Recipe, architectures: Architectures, precisi
     }),
     distill: optimizerOf(distill.optimizer, student.parameters, { weightDecay: distill.weightDecay }),
   };
-  const memory = pretrain.memory.size > 0 ? memoryOf(representation, pretrain.memory, pretrain.projection) : undefined;
+  const memory =
+    pretrain.memory.size > 0 ? memoryOf(representation, pretrain.memory, comparedWidth(architectures.representation)) : undefined;
   const { size, classes } = architectures.classifier;
   const labelled = (images: number) => ({ pixels: tf.fill([images, size, size, 3], 0), labels: tf.zeros([images], 'int32') });
   const bytes = new Uint8Array(2 * pretrain.batch * size * size * 3);

@@ -1,4 +1,5 @@
 import type { ParameterSpec, State } from '../../learning/networks/parameters.ts';
+import { adamw } from '../../learning/optimizers/adamw.ts';
 import { lars } from '../../learning/optimizers/lars.ts';
 import { momentum } from '../../learning/optimizers/momentum.ts';
 import { type Settings, tensorOf } from '../../learning/optimizers/optimizer.ts';
@@ -83,6 +84,18 @@ export const optimizerAnswers: Answer[] = [
         [1, 1],
       ],
     ),
+  },
+  {
+    what: 'AdamW, w = (3, 4), g = (0.6, −40): the first step is the rate, 1',
+    source: 'Loshchilov and Hutter 2019, Algorithm 2',
+    expected: [2, 5],
+    ours: walk(adamw, [3, 4], [[0.6, -40]]),
+  },
+  {
+    what: 'AdamW, g = 0, weight decay 0.1: w shrinks by it',
+    source: 'Loshchilov and Hutter 2019, Algorithm 2',
+    expected: [2.7, 3.6],
+    ours: walk(adamw, [3, 4], [[0, 0]], { weightDecay: 0.1 }),
   },
 ];
 

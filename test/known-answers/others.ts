@@ -2,6 +2,7 @@ import { neighbourVotes } from '../../learning/frozen/neighbours.ts';
 import { drawLabels } from '../../learning/images/labels.ts';
 import { crossEntropy } from '../../learning/losses/cross-entropy.ts';
 import { distillation } from '../../learning/losses/distillation.ts';
+import { supervisedContrastive } from '../../learning/losses/supervised-contrastive.ts';
 import { batchNormTraining } from '../../learning/ops/batch-norm.ts';
 import { tf } from '../../learning/tensorflow.ts';
 import { blurKernel, blurRadius } from '../../learning/views/blur.ts';
@@ -32,6 +33,12 @@ export const otherAnswers: Answer[] = [
     source: 'ln C',
     expected: [Math.log(10)],
     ours: () => [tf.tidy(() => scalarOf(crossEntropy(tf.zeros([4, 10]), tf.tensor1d([0, 3, 9, 9], 'int32'))))],
+  },
+  {
+    what: 'supervised contrastive, B = 8 equal embeddings of two classes',
+    source: 'Khosla et al. 2020, eq. 2: ln(B − 1)',
+    expected: [Math.log(7)],
+    ours: () => [tf.tidy(() => scalarOf(supervisedContrastive(tf.ones([8, 3]), tf.tensor1d([0, 1, 0, 1, 0, 1, 1, 1], 'int32'), 0.1)))],
   },
   { what: 'distillation, teacher (2, 1, 0), even student', source: 'SimCLRv2, eq. 2', expected: [1.098612], ours: distilled([0, 0, 0], 1) },
   { what: 'the same, student = teacher', source: 'SimCLRv2, eq. 2', expected: [0.832396], ours: distilled(teacher, 1) },

@@ -22,16 +22,17 @@ type Section = 'pretrain' | 'finetune' | 'distill';
 /** Digest of the weights after two steps on eight images a batch. */
 async function weightsAfter(section: Section, options: object): Promise<string> {
   const usual = { epochs: 1, batch: 8, ...(section === 'finetune' ? { atLeastSteps: 0 } : { warmupEpochs: 0 }) };
-  const input = { name: 'x', images: { train: 'x' }, [section]: { ...usual, ...options } } as RecipeInput;
+  const input = { name: 'x', images: { train: 'x' }, finetune: { fromHeadLayer: 0 }, [section]: { ...usual, ...options } } as RecipeInput;
   const recipe = Recipe.parse(input);
   const folder = await scratch();
   const shards = await supply(folder, { images: 16, perShard: 16, epochs: 1, views: section === 'pretrain' ? 2 : 1 });
   const common = { ...recipe.compute, shards, seed: 1, checkpointSeconds: 1e6 };
   const around = surroundings(folder, Infinity, 'eager');
   if (section === 'pretrain') {
+    const { headLayers } = recipe.pretrain;
     const job: PretrainJob = {
       kind: 'pretrain',
-      architecture: architecture({ headLayers: 3 }),
+      architecture: architecture({ headLayers }),
       pretrain: recipe.pretrain,
       untilEpoch: 1,
       ...common,
@@ -71,7 +72,15 @@ async function writeTeacher(folder: string): Promise<void> {
 }
 
 const OPTIONS: Record<Section, object[]> = {
-  pretrain: [{}, adamw, { memory: { size: 8 } }, { memory: { size: 16 } }, { memory: { size: 8, decay: 0 } }, { accumulate: 2 }],
+  pretrain: [
+    {},
+    adamw,
+    { memory: { size: 8 } },
+    { memory: { size: 16 } },
+    { memory: { size: 8, decay: 0 } },
+    { accumulate: 2 },
+    { headLayers: 0, memory: { size: 8 } },
+  ],
   finetune: [
     {},
     { ...adamw, baseline: { learningRate: adamw.learningRate } },
