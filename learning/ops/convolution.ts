@@ -16,6 +16,7 @@ export function convolution(
   wants: { inputGradient: boolean } = { inputGradient: true },
 ): Tensor {
   const edge = ((kernel.shape[0] ?? 1) - 1) / 2;
+  if (edge === 0 && stride > 1) return convolution(everyNth(x, stride), kernel, 1, wants);
   const byHand = edge > 0 && stride > 1;
   const attributes = attributesOf(stride, edge === 0 || byHand ? 'VALID' : 'SAME');
   const padded = () => (byHand ? pad(x, edge) : x);
@@ -32,6 +33,32 @@ export function convolution(
   return wants.inputGradient
     ? withGradient([x, kernel], forward, (dy, [input, weight]) => [atInput(dy, weight!), atKernel(dy, input!)])
     : withGradient([kernel], forward, (dy, [input]) => [atKernel(dy, input!)]);
+}
+
+/**
+ * Every n-th pixel of every n-th row, [B, H, W, C] → [B, ⌈H/n⌉, ⌈W/n⌉, C]: what a 1×1 convolution of stride n looks at. oneDNN's own
+ * strided one writes beyond its buffers going backward where a layer has 8 channels and the batch is odd.
+ */
+function everyNth(x: Tensor, n: number): Tensor {
+  const [b = 0, height = 0, width = 0, channels = 0] = x.shape;
+  const [h, w] = [Math.ceil(height / n), Math.ceil(width / n)];
+  const picked = () => tf.stridedSlice(x, [0, 0, 0, 0], [b, height, width, channels], [1, n, n, 1]);
+  const spread = (dy: Tensor) => {
+    const grid = tf.pad(tf.reshape(dy, [b, h, 1, w, 1, channels]), [
+      [0, 0],
+      [0, 0],
+      [0, n - 1],
+      [0, 0],
+      [0, n - 1],
+      [0, 0],
+    ]);
+    return tf.slice(tf.reshape(grid, [b, h * n, w * n, channels]), [0, 0, 0, 0], [b, height, width, channels]);
+  };
+  return withGradient(
+    [x],
+    () => ({ value: picked(), saved: [] }),
+    (dy) => [spread(dy)],
+  );
 }
 
 const sizes = (shape: number[]) => tf.tensor1d(shape, 'int32');

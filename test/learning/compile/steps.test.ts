@@ -108,10 +108,12 @@ const cases: Record<string, Case> = {
     [...bare.parameters, ...larsBare.slots],
     (from) => ({ pixels: pixels(from) }),
   ),
-  'linear probe': caseOf(probeStep(linear, linearMomentum), [...linear.parameters, ...linearMomentum.slots], (from) => ({
-    features: noise([IMAGES, 32], from + 1),
-    labels: labels(from),
-  })),
+  'linear probe': caseOf(
+    probeStep(linear, linearMomentum),
+    [...linear.parameters, ...linearMomentum.slots],
+    (from) => ({ features: noise([IMAGES, 32], from + 1), labels: labels(from) }),
+    'classifier/dense/kernel',
+  ),
   distil: caseOf(distillStep(classifier, plain, { temperature: 2, labelled: 0.5 }), [...classifier.parameters, ...plain.slots], (from) => ({
     pixels: pixels(from),
     labels: labels(from),
