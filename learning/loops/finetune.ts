@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { FinetuneJob } from '../../contracts/trainer.ts';
 import { accuracyOf, balancedWeights } from '../losses/cross-entropy.ts';
-import { trainedParameters } from '../networks/frozen.ts';
+import { trainedParameters } from '../networks/trained.ts';
 import { networkOf } from '../networks/network.ts';
 import { optimizerOf } from '../optimizers/choice.ts';
 import { planTraining } from '../plan.ts';

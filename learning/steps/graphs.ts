@@ -5,7 +5,7 @@ import { graphOf, type Precision } from '../compile/compile.ts';
 import type { Graph } from '../compile/graph.ts';
 import { heldGraph } from '../compile/held.ts';
 import { memoryOf } from '../memory.ts';
-import { trainedParameters } from '../networks/frozen.ts';
+import { trainedParameters } from '../networks/trained.ts';
 import { comparedWidth, networkOf } from '../networks/network.ts';
 import type { ParameterSpec, State } from '../networks/parameters.ts';
 import { bytesTensor } from '../ops/native.ts';

@@ -1,6 +1,6 @@
 /** Fine-tuning a part of the network: what is frozen keeps its bits. */
 import { describe, expect, test } from 'vitest';
-import { isFrozen, type Trained, trainedParameters } from '../../../learning/networks/frozen.ts';
+import { isFrozen, type Trained, trainedParameters } from '../../../learning/networks/trained.ts';
 import { networkOf } from '../../../learning/networks/network.ts';
 import { initialState, isTrainable } from '../../../learning/networks/parameters.ts';
 import { bytesTensor } from '../../../learning/ops/native.ts';
