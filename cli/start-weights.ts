@@ -18,6 +18,6 @@ export async function checkStart({ pretrain, encoder, images }: Recipe, variable
   try {
     tf.dispose(await loadStart(start, architecture, networkOf(architecture).parameters));
   } catch (error) {
-    throw new BadInput(`Cannot start pretraining from "${start}": ${(error as Error).message}`);
+    throw new BadInput(`pretrain.start must be a .safetensors file that fits the encoder: "${start}": ${(error as Error).message}`);
   }
 }

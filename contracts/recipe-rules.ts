@@ -51,12 +51,18 @@ function inRates({ pretrain, finetune, distill }: Recipe): Mistake[] {
     { optimizer: pretrain.optimizer, rate: pretrain.learningRate, section: 'pretrain', path: ['learningRate'] },
     { optimizer: finetune.optimizer, rate: finetune.learningRate, section: 'finetune', path: ['learningRate'] },
     { optimizer: finetune.optimizer, rate: finetune.baseline.learningRate, section: 'finetune', path: ['baseline', 'learningRate'] },
+    ...(finetune.baseline.alsoTry ?? []).map((base, i) => ({
+      optimizer: finetune.optimizer,
+      rate: { base },
+      section: 'finetune',
+      path: ['baseline', 'alsoTry', String(i)],
+    })),
     { optimizer: distill.optimizer, rate: distill.learningRate, section: 'distill', path: ['learningRate'] },
   ];
   return rates
     .filter(({ optimizer, rate }) => optimizer === 'adamw' && rate.base > ADAMW_BASE)
     .map(({ rate, section, path }) => ({
-      path: [section, ...path, 'base'],
+      path: [section, ...path, ...(path.includes('alsoTry') ? [] : ['base'])],
       message: `must be ≤ ${ADAMW_BASE} with ${section}.optimizer adamw, such as 0.001 with scaling none, got ${rate.base}`,
       between: [`${section}.optimizer`, `${section}.${path[0]}`],
     }));

@@ -157,7 +157,7 @@ const Finetune = z.strictObject({
   headLearningRateFactor: z.number().min(1).max(1_000).default(1).describe('the new classification layer learns this much faster'),
   weightDecay: z.number().min(0).max(1).default(0),
   accumulate: Accumulate.describe(
-    'parts of a batch, one after the other, in the memory of one: the same gradient but for batch norm and the contrastive loss, which see a part at a time',
+    'parts of a batch, one after the other, in the memory of one: the same gradient but for batch norm and the contrastive loss, which see a part at a time; batch norm goes by the statistics of pretraining where a part has fewer than 16 images',
   ),
   labelSmoothing: z.number().min(0).lt(1).default(0).describe('ε: so much of the target is spread over all classes'),
   classWeights: z

@@ -5,6 +5,8 @@
     facts["classes"][logits[0].argmax()]
     torch.softmax(logits / float(facts.get("temperature", 1)), 1)
 
+Where `facts["evaluationCrop"]` says 0.875, the model was judged on the middle of each image: cut out that share of the side and resize it first.
+
 A student gives logits, a representation its features. Needs torch and safetensors; copy it into your project.
 """
 

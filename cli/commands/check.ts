@@ -21,11 +21,11 @@ export async function check(context: Context, file: string, options: { json?: bo
   const { terminal } = context;
   const recipe = await readRecipe(file, context.variables, options.set);
   const run = runId(recipe);
+  await checkStart(recipe, context.variables);
   if (isRemote(recipe)) {
     if (options.json) return terminal.print(JSON.stringify({ run, images: sourcesOf(recipe).map(sourceText) }));
-    return terminal.print(`The recipe is right; its run is ${run}. Images under s3:// are looked at when the run starts`);
+    return terminal.print(`The recipe is right; its run is ${run}. Images are looked at when the run starts, as some files lie under s3://`);
   }
-  await checkStart(recipe, context.variables);
   const plan = await planShards({ images: recipe.images, seed: recipe.seed, openTree: openFolder });
   const draws = await drawnFrom(recipe, plan);
   const looked = await lookAtSome(plan, recipe.images.size, openFolder);

@@ -2,7 +2,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { toPytorch } from '../../learning/interchange.ts';
-import { decodeSafetensors, encodeSafetensors } from '../../learning/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors, type SafetensorsFile } from '../../learning/safetensors.ts';
 import { modelBytes } from '../model-file.ts';
 import type { Taken } from '../outcome.ts';
 import { BadInput } from '../problem.ts';
@@ -14,7 +14,7 @@ export type ExportOptions = { what: Taken; names: 'pytorch' | 'fewlabels'; outpu
 export async function exportModel({ terminal, ...context }: Context, model: string, options: ExportOptions): Promise<void> {
   const { what, names } = options;
   const bytes = await modelBytes({ terminal, ...context }, what, model, options.out);
-  const exported = names === 'pytorch' ? renamed(bytes, model) : bytes;
+  const exported = exportedAs(names, bytes, model);
   const file = resolve(options.output ?? `${what}-${names}.safetensors`);
   const partial = `${file}.${process.pid}.partial`;
   try {
@@ -26,13 +26,25 @@ export async function exportModel({ terminal, ...context }: Context, model: stri
   terminal.print(file);
 }
 
-/** The same weights under PyTorch's names; what one must know to use them stays in the metadata. */
-function renamed(bytes: Buffer, model: string): Uint8Array {
+/** As it is, or the same weights under PyTorch's names; what one must know to use them stays in the metadata. */
+function exportedAs(names: ExportOptions['names'], bytes: Buffer, model: string): Uint8Array {
+  const { tensors, metadata } = decoded(bytes, model);
+  if (names === 'fewlabels') return bytes;
+  const { kind: _kind, ...known } = metadata;
+  if (Object.keys(tensors).some((name) => name.includes('/mixing/')))
+    throw new BadInput(
+      `Cannot export "${model}" under PyTorch's names as its network must have a counterpart there: selective kernels have none; --names fewlabels writes it as it is`,
+    );
+  return encodeSafetensors(toPytorch(tensors), { format: 'pt', input: 'float32 RGB from 0 to 1, [B, 3, size, size]', ...known });
+}
+
+function decoded(bytes: Buffer, model: string): SafetensorsFile {
+  const refuse = (reason: string) => new BadInput(`Cannot export "${model}" as it must be a model of fewlabels: ${reason}`);
   try {
-    const { tensors, metadata } = decodeSafetensors(bytes);
-    const { kind: _kind, ...known } = metadata;
-    return encodeSafetensors(toPytorch(tensors), { format: 'pt', input: 'float32 RGB from 0 to 1, [B, 3, size, size]', ...known });
+    const file = decodeSafetensors(bytes);
+    if (file.metadata.architecture) return file;
   } catch (error) {
-    throw new BadInput(`Cannot export "${model}" as it must be a model of fewlabels: ${(error as Error).message}`);
+    throw refuse((error as Error).message);
   }
+  throw refuse('it does not say what its network is');
 }

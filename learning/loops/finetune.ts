@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import type { FinetuneJob } from '../../contracts/trainer.ts';
 import { accuracyOf, balancedWeights } from '../losses/cross-entropy.ts';
-import { trainedParameters } from '../networks/trained.ts';
 import { networkOf } from '../networks/network.ts';
+import { trainedParameters } from '../networks/trained.ts';
 import { optimizerOf } from '../optimizers/choice.ts';
 import { planTraining } from '../plan.ts';
 import { loadModel, loadRepresentation } from '../state.ts';

@@ -1,8 +1,8 @@
 /** One step of supervised training: fine-tuning of a pretrained network, or the baseline. */
 import { accuracyOf, type CrossEntropyOptions, crossEntropy } from '../losses/cross-entropy.ts';
 import { supervisedContrastive } from '../losses/supervised-contrastive.ts';
-import { isFrozen, type Trained, trainedParameters } from '../networks/trained.ts';
 import type { Network } from '../networks/network.ts';
+import { isFrozen, type Trained, trainedParameters } from '../networks/trained.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
 import { gradientsInParts, partsOf, rowsOf, shareOf } from './parts.ts';

@@ -1,10 +1,10 @@
 /** Every step of the project, compiled, against the same step carried out op by op. */
 import { describe, expect, test } from 'vitest';
 import { memoryOf } from '../../../learning/memory.ts';
-import { trainedParameters } from '../../../learning/networks/trained.ts';
 import { classifierHead } from '../../../learning/networks/heads.ts';
 import { networkOf } from '../../../learning/networks/network.ts';
 import { initialState, type ParameterSpec, type State } from '../../../learning/networks/parameters.ts';
+import { trainedParameters } from '../../../learning/networks/trained.ts';
 import { binding, bytesTensor } from '../../../learning/ops/native.ts';
 import { adamw } from '../../../learning/optimizers/adamw.ts';
 import { lars } from '../../../learning/optimizers/lars.ts';

@@ -1,8 +1,8 @@
 /** Fine-tuning a part of the network: what is frozen keeps its bits. */
 import { describe, expect, test } from 'vitest';
-import { isFrozen, type Trained, trainedParameters } from '../../../learning/networks/trained.ts';
 import { networkOf } from '../../../learning/networks/network.ts';
 import { initialState, isTrainable } from '../../../learning/networks/parameters.ts';
+import { isFrozen, type Trained, trainedParameters } from '../../../learning/networks/trained.ts';
 import { bytesTensor } from '../../../learning/ops/native.ts';
 import { momentum } from '../../../learning/optimizers/momentum.ts';
 import { finetuneStep, type Normalisation } from '../../../learning/steps/finetune.ts';
