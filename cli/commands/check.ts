@@ -24,7 +24,9 @@ export async function check(context: Context, file: string, options: { json?: bo
   await checkStart(recipe, context.variables);
   if (isRemote(recipe)) {
     if (options.json) return terminal.print(JSON.stringify({ run, images: sourcesOf(recipe).map(sourceText) }));
-    return terminal.print(`The recipe is right; its run is ${run}. Images are looked at when the run starts, as some files lie under s3://`);
+    return terminal.print(
+      `The recipe is right; its run is ${run}. Images are looked at when the run starts, as some files lie under s3://`,
+    );
   }
   const plan = await planShards({ images: recipe.images, seed: recipe.seed, openTree: openFolder });
   const draws = await drawnFrom(recipe, plan);
