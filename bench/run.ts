@@ -77,9 +77,10 @@ async function measure(benchmark: Benchmark, { write, quick }: Wish, tools: Peer
 }
 
 /** `versions`: of the peers' packages, when a benchmark has asked for their Python. */
-type PeerTools = Tools & { versions(): Promise<Record<string, string>> };
+export type PeerTools = Tools & { versions(): Promise<Record<string, string>> };
 
-function toolsOf({ quick }: Wish, env: Variables, folder: string, say: Say): PeerTools {
+/** @param folder  there already; they work below it */
+export function toolsOf({ quick }: Pick<Wish, 'quick'>, env: Variables, folder: string, say: Say): PeerTools {
   let python: Promise<string> | undefined;
   const scratch = join(folder, 'scratch');
   mkdirSync(scratch);

@@ -5,16 +5,16 @@ import sharp from 'sharp';
 import { decodeImage } from '../learning/images/decode.ts';
 import { type Sample, sampleData } from '../test/sample-data.ts';
 
-/** Folder of classes of a sample's training images. @throws Error when the sample data are not there */
-export function trainFolder(sample: Sample): string {
+/** Folder of classes of a sample's training or test images. @throws Error when the sample data are not there */
+export function folderOf(sample: Sample, part: 'train' | 'test' = 'train'): string {
   const folder = sampleData(sample);
-  if (folder) return join(folder, 'train');
+  if (folder) return join(folder, part);
   throw new Error(`Cannot measure without the sample data ${sample}: name their folder in FEWLABELS_DATA`);
 }
 
 /** Some files of a sample, spread evenly over its classes. */
 async function someFiles(sample: Sample, count: number): Promise<string[]> {
-  const folder = trainFolder(sample);
+  const folder = folderOf(sample);
   const names = await readdir(folder, { recursive: true });
   const files = names.filter((name) => name.endsWith('.jpg')).sort();
   return Array.from({ length: count }, (_, i) => join(folder, files[Math.floor((i * files.length) / count)] ?? ''));
@@ -56,8 +56,8 @@ export async function writeJpegs(folder: string, count: number): Promise<number>
 }
 
 /** A folder of classes with the first `perClass` files of each class of a sample. */
-export async function copySome(folder: string, sample: Sample, perClass: number): Promise<void> {
-  const from = trainFolder(sample);
+export async function copySome(folder: string, sample: Sample, perClass: number, part: 'train' | 'test' = 'train'): Promise<void> {
+  const from = folderOf(sample, part);
   for (const name of await readdir(from)) {
     await mkdir(join(folder, name), { recursive: true });
     const files = (await readdir(join(from, name))).sort().slice(0, perClass);

@@ -13,7 +13,7 @@ import { withServers } from '../embedded.ts';
 import { peerEnvironment } from '../peers.ts';
 import { watchPretraining } from '../pretraining.ts';
 import { endedSeconds } from '../processes.ts';
-import { copySome, trainFolder } from '../sample-images.ts';
+import { copySome, folderOf } from '../sample-images.ts';
 import { summaryOf } from '../statistics.ts';
 
 type Precision = 'float32' | 'bfloat16';
@@ -32,7 +32,7 @@ export const pipelineBenchmark: Benchmark = {
   name: 'pipeline',
   about: 'pretraining on 5,000 images of CIFAR-10, three epochs, through the whole pipeline; against a plain script',
   async run(tools) {
-    const plan = tools.quick ? await quickPlan(tools) : { folder: trainFolder('cifar10'), epochs: 3, repeats: 2 };
+    const plan = tools.quick ? await quickPlan(tools) : { folder: folderOf('cifar10'), epochs: 3, repeats: 2 };
     const rows = await compareIn('float32', plan, tools);
     return hasBfloat16(false) ? [...rows, ...(await compareIn('bfloat16', plan, tools))] : rows;
   },

@@ -28,12 +28,17 @@ BATCH = 64
 WIDTH = 0.5
 
 
-class DecodedImages(Dataset):
-    """Images of a folder of classes, in memory; an item is the list of its two views."""
+def decoded(folder):
+    """Images of a folder of classes."""
+    return [Image.open(file).convert("RGB") for file in sorted(Path(folder).glob("*/*.jpg"))]
 
-    def __init__(self, folder):
-        self.images = [Image.open(file).convert("RGB") for file in sorted(Path(folder).glob("*/*.jpg"))]
-        self.transform = SimCLRTransform(input_size=32, cj_strength=0.5, gaussian_blur=0.0)
+
+class DecodedImages(Dataset):
+    """Images in memory; an item is the list of its two views."""
+
+    def __init__(self, images, size=32, min_area=0.08, jitter=0.5):
+        self.images = images
+        self.transform = SimCLRTransform(input_size=size, min_scale=min_area, cj_strength=jitter, gaussian_blur=0.0)
 
     def __len__(self):
         return len(self.images)
@@ -45,23 +50,23 @@ class DecodedImages(Dataset):
 class SimCLR(nn.Module):
     """lightly's SimCLR example on its CIFAR ResNet, with SimCLRv2's head of three layers."""
 
-    def __init__(self):
+    def __init__(self, width=WIDTH):
         super().__init__()
-        resnet = ResNetGenerator("resnet-18", width=WIDTH)
+        resnet = ResNetGenerator("resnet-18", width=width)
         conv, norm, *groups, _classifier = resnet.children()
         self.backbone = nn.Sequential(conv, norm, nn.ReLU(), *groups, nn.AdaptiveAvgPool2d(1))
-        features = int(512 * WIDTH)
+        features = int(512 * width)
         self.projection_head = SimCLRProjectionHead(features, features, 64, num_layers=3)
 
     def forward(self, x):
         return self.projection_head(self.backbone(x).flatten(start_dim=1))
 
 
-def train(model, loader, epochs, precision):
-    """The training loop. Returns its last loss."""
+def train(model, loader, epochs, precision, groups=None):
+    """The training loop; `groups` of parameters in place of one for all. Returns its last loss."""
     criterion = NTXentLoss(temperature=0.2)
     peak = 0.2 * math.sqrt(BATCH)
-    optimizer = LARS(model.parameters(), lr=peak, momentum=0.9, weight_decay=1e-4)
+    optimizer = LARS(groups or model.parameters(), lr=peak, momentum=0.9, weight_decay=1e-4)
     steps = epochs * len(loader)
     warmup = len(loader)
 
@@ -93,8 +98,8 @@ def main():
     wanted = parser.parse_args()
     begun = time.perf_counter()
     torch.manual_seed(1)
-    images = DecodedImages(wanted.folder)
-    decoded = time.perf_counter()
+    images = DecodedImages(decoded(wanted.folder))
+    loaded = time.perf_counter()
     loader = DataLoader(
         images,
         batch_size=BATCH,
@@ -107,7 +112,7 @@ def main():
     loss = train(model, loader, wanted.epochs, wanted.precision)
     trained = time.perf_counter()
     torch.save(model.state_dict(), wanted.out)
-    print(json.dumps({"decode": decoded - begun, "train": trained - decoded, "loss": loss}))
+    print(json.dumps({"decode": loaded - begun, "train": trained - loaded, "loss": loss}))
 
 
 if __name__ == "__main__":
