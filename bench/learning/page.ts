@@ -1,0 +1,138 @@
+/** docs/learning.md: rules, scores, differences and times, made from what is kept. */
+import { inWords } from '../machine.ts';
+import { type Difference, differenceOf, type Spread, spreadOf } from './differences.ts';
+import { type Kept, keptOf, type Plan, RATES, SCORES, type Scored, type ScoreName, SIDES } from './protocol.ts';
+
+/** One line of a table: all draws of all seeds that both sides have. `rates`: those the peer did best with, one a seed. */
+export type Line = { score: ScoreName; fraction: number; ours: Spread; lightly: Spread; difference: Difference; rates: number[] };
+/** Both sides of one pretraining seed. */
+type Pair = { seed: number; ours: Kept; lightly: Kept };
+
+const WORDS: Record<ScoreName, string> = { knn: 'nearest neighbours', probe: 'linear probe', finetuned: 'fine-tuned' };
+
+/** @param quick  the figures mean nothing */
+export function pageOf(results: Record<string, Kept>, plans: Plan[], seeds: number[], quick = false): string {
+  const warning = quick ? ['**A quick try: these figures mean nothing.**'] : [];
+  return [HEAD, ...warning, rulesOf(plans), ...plans.map((plan) => sectionOf(results, plan, seeds))].join('\n\n').concat('\n');
+}
+
+const HEAD = `# Learning, against lightly
+
+SimCLR by this pipeline and by a plain script of lightly's, on the same images and under the same budget: what are the representations
+worth? \`npm run bench:learning\` measures and writes this page; it goes on where it was stopped, and measures again what other rules were in
+force for. \`npm run bench:learning -- --only SAMPLE --seed N\` does one part. Accuracies as measured: \`bench/learning.json\`.`;
+
+function rulesOf(plans: Plan[]): string {
+  const views = plans.map(
+    ({ sample, recipe }) => `${sample} crops from ${percent(recipe.views.minArea)} % of an image, jitter ${recipe.views.jitter}`,
+  );
+  const [first] = plans;
+  if (!first) throw new Error('Cannot write the page as there must be a sample: there is none');
+  const { encoder, pretrain, finetune } = first.recipe;
+  const tried = (name: keyof typeof RATES) => RATES[name].join(' and ');
+  const budget = `${finetune.epochs} epochs or ${finetune.atLeastSteps} steps, whichever is more`;
+  return `## The rules
+
+- **Both**: images as this pipeline decodes them, ResNet-${encoder.depth} of width ${encoder.width} with the small stem, head of ${pretrain.headLayers} layers to ${pretrain.projection}, NT-Xent at temperature ${pretrain.temperature}; ${pretrain.epochs} epochs of batch
+  ${pretrain.batch}, LARS at ${pretrain.learningRate.base} · √batch, decay ${pretrain.weightDecay} (kernels only), ${pretrain.warmupEpochs} epoch of warm-up, then a cosine; float32. Views: ${views.join('; ')}; flips and
+  grayscale as SimCLR has them, no blur. Each side has its own initialisation, resampling (bicubic; torchvision's bilinear), laws of crops and
+  colours (TensorFlow's; torchvision's), LARS (with the decay in the gradient's norm; beside it), and way of passing the views (together; one after the other).
+- **Labels**: the same images on both sides, which their digests prove. Draws of one seed share a pretraining; where all labels are taken there is nothing to draw, hence one.
+- **Scores**: accuracy on the test images. Nearest neighbours (k = 200 or all, T = 0.1, by cosine) and linear probe (Nesterov momentum, 100 epochs
+  or 1,000 steps) on frozen features; fine-tuned: ${budget}, batch ${finetune.batch}, crops and flips, Nesterov momentum
+  on a cosine, no decay. Ours keeps the first layer of the head, as SimCLRv2 does; lightly's classifier stands on the encoder.
+- **In lightly's favour**: ours has one rate, ${RATES.finetuned[0]} · batch / 256 (probe: ${RATES.probe[0]}); lightly's is the better of two, ${tried('finetuned')} (probe: ${tried('probe')}), chosen on the test images by the mean
+  over the draws of a seed. Its time leaves decoding out, and takes the faster of no and one loader worker.
+- **Time**: of pretraining alone. Ours from the command to the committed representation, servers being up: listing, decoding, shards, views,
+  training, checkpoints. Lightly's from the start of its process to the end of the training. One side after the other.
+- **±** is the standard deviation over draws and seeds. Differences are paired by seed and draw; their interval (95 %, Student's t) takes the pairs for
+  independent, which those of one seed are not quite. Ours counts as worse where the whole interval lies below 0.`;
+}
+
+function sectionOf(results: Record<string, Kept>, plan: Plan, seeds: number[]): string {
+  const sides = seeds.flatMap((seed) => SIDES.map((side) => ({ seed, side, kept: keptOf(results, plan, seed, side) })));
+  const missing = sides.filter(({ kept }) => !kept).map(({ seed, side }) => `${side}, seed ${seed}`);
+  const pairs = seeds.flatMap((seed): Pair[] => {
+    const [ours, lightly] = SIDES.map((side) => keptOf(results, plan, seed, side));
+    if (!ours || !lightly) return [];
+    if (ours.labels !== lightly.labels)
+      throw new Error(`Cannot compare ${plan.sample}, seed ${seed}, as both sides must learn from the same labels: their draws differ`);
+    return [{ seed, ours, lightly }];
+  });
+  const title = `## ${plan.sample}`;
+  const absent = missing.length > 0 ? [`**Missing, as not measured yet: ${missing.join('; ')}.**`] : [];
+  if (pairs.length === 0) return [title, ...absent].join('\n\n');
+  const lines = linesOf(pairs);
+  const times = table(['seed', 'ours, s', 'lightly, s', 'ratio', 'loader workers', 'measured on'], pairs.map(timesOf));
+  const machines = [...new Set(pairs.flatMap(({ ours, lightly }) => [ours, lightly]).map(({ machine }) => inWords(machine)))];
+  return [
+    title,
+    ...absent,
+    verdictOf(lines),
+    table(HEADINGS, lines.map(cellsOf)),
+    `Pretraining, wall-clock: ours takes ${spreadOf(pairs.map(ratioOf)).mean.toFixed(2)} of lightly's time.`,
+    times,
+    machines.map((machine) => `- on ${machine}`).join('\n'),
+  ].join('\n\n');
+}
+
+/** One line for each score and fraction. @throws Error when a side lacks one or has another number of draws */
+export function linesOf(pairs: Pick<Pair, 'ours' | 'lightly'>[]): Line[] {
+  const fractions = [...new Set(pairs.flatMap(({ ours }) => ours.scores.map(({ fraction }) => fraction)))].sort((a, b) => a - b);
+  return fractions.flatMap((fraction) =>
+    SCORES.map((score): Line => {
+      const mine = pairs.map(({ ours }) => bestOf(ours.scores, score, fraction));
+      const theirs = pairs.map(({ lightly }) => bestOf(lightly.scores, score, fraction));
+      const [ours, lightly] = [mine, theirs].map((all) => all.flatMap(({ accuracies }) => accuracies)) as [number[], number[]];
+      const rates = theirs.flatMap(({ rate }) => (rate === undefined ? [] : [rate]));
+      return { score, fraction, ours: spreadOf(ours), lightly: spreadOf(lightly), difference: differenceOf(ours, lightly), rates };
+    }),
+  );
+}
+
+/** At the rate with the highest mean. @throws Error when there is none */
+export function bestOf(scores: Scored[], score: ScoreName, fraction: number): Scored {
+  const tried = scores.filter((one) => one.score === score && one.fraction === fraction);
+  const [best] = tried.toSorted((a, b) => spreadOf(b.accuracies).mean - spreadOf(a.accuracies).mean);
+  if (!best) throw new Error(`Cannot compare as both sides need the score "${score}" at ${fraction}: one has none`);
+  return best;
+}
+
+/** Whether ours is at least lightly's within noise, in a sentence. */
+export function verdictOf(lines: Line[]): string {
+  const known = lines.flatMap(({ difference: { interval } }) => (interval ? [interval] : []));
+  const above = known.filter(([low]) => low > 0).length;
+  const below = known.filter(([, high]) => high < 0).length;
+  const answer = known.length === 0 ? 'not known, as no line has two pairs' : below > 0 ? 'no' : 'yes';
+  const unknown = lines.length - known.length;
+  const rest = [`${known.length - above - below} undecided`, ...(unknown > 0 ? [`${unknown} with one pair only`] : [])];
+  return `**Ours ≥ lightly's within noise: ${answer}.** Of ${lines.length} lines ours is above in ${above}, below in ${below}; ${rest.join('; ')}.`;
+}
+
+const HEADINGS = ['labels', 'score', 'ours, %', 'lightly, %', 'difference, points', '95 % interval', 'pairs', "lightly's rate"];
+
+function cellsOf({ fraction, score, ours, lightly, difference, rates }: Line): string[] {
+  const { mean, interval, count } = difference;
+  const range = interval ? `${signed(interval[0])} to ${signed(interval[1])}` : '–';
+  const chosen = [...new Set(rates)].join(', ');
+  return [`${percent(fraction)} %`, WORDS[score], inPercent(ours), inPercent(lightly), signed(mean), range, String(count), chosen || '–'];
+}
+
+const ratioOf = ({ ours, lightly }: Pair) => ours.pretraining / lightly.pretraining;
+
+function timesOf(pair: Pair): string[] {
+  const { seed, ours, lightly } = pair;
+  const dates = [...new Set([ours.date.slice(0, 10), lightly.date.slice(0, 10)])].join(', ');
+  const workers = String(lightly.workers ?? '–');
+  return [String(seed), ours.pretraining.toFixed(0), lightly.pretraining.toFixed(0), ratioOf(pair).toFixed(2), workers, dates];
+}
+
+function table(headings: string[], rows: string[][]): string {
+  const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
+  return [headings, headings.map(() => '---'), ...rows].map(line).join('\n');
+}
+
+const percent = (share: number) => Number((100 * share).toPrecision(3));
+const signed = (share: number) => `${share < 0 ? '−' : '+'}${Math.abs(100 * share).toFixed(1)}`;
+const inPercent = ({ mean, deviation }: Spread) =>
+  `${(100 * mean).toFixed(1)}${deviation === undefined ? '' : ` ± ${(100 * deviation).toFixed(1)}`}`;

@@ -1,0 +1,190 @@
+/** The pure parts of `npm run bench:learning`: what is measured again, which scores are paired, what the page says of them. */
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { differenceOf, spreadOf } from '../../bench/learning/differences.ts';
+import { drawsOf, writeJob } from '../../bench/learning/lightly.ts';
+import { scoredOf } from '../../bench/learning/ours.ts';
+import { bestOf, linesOf, pageOf, verdictOf } from '../../bench/learning/page.ts';
+import { type Kept, keptOf, keyOf, type Measured, type Plan, planOf, RATES, type Side } from '../../bench/learning/protocol.ts';
+import { keep, keptResults } from '../../bench/results.ts';
+import { Recipe } from '../../contracts/recipe.ts';
+import type { Score } from '../../contracts/scores.ts';
+
+const DATA = { FEWLABELS_DATA: '/data' };
+const plan = await planOf('cifar10', DATA);
+
+const machine = { cpu: 'a processor', cores: 2, flags: ['avx2'], load: 0, versions: { node: '20' } };
+const of = ({ protocols }: Plan, seed: number, side: Side, measured: Measured): Record<string, Kept> => ({
+  [keyOf('cifar10', seed, side)]: {
+    sample: 'cifar10',
+    seed,
+    side,
+    protocol: protocols[side],
+    date: '2026-01-02T03:04:05Z',
+    seconds: 9,
+    machine,
+    ...measured,
+  },
+});
+
+/** All three scores at one fraction; `better`: of a second rate. */
+const measured = (accuracies: number[], pretraining: number, better?: number[]): Measured => ({
+  pretraining,
+  labels: 'these',
+  scores: (['knn', 'probe', 'finetuned'] as const).flatMap((score) => [
+    { score, fraction: 0.01, rate: better && 0.1, accuracies },
+    ...(better ? [{ score, fraction: 0.01, rate: 1, accuracies: better }] : []),
+  ]),
+});
+
+describe('differences', () => {
+  // R's `sleep`: hours gained with the one drug and the other; t.test(paired = TRUE) says 1.58 and 0.7001142 to 2.4598858
+  const second = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4];
+  const first = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0, 2];
+
+  test('differenceOf: mean and interval of a paired t-test, as R has them', () => {
+    const { mean, deviation, interval, count } = differenceOf(second, first);
+    expect(mean).toBeCloseTo(1.58, 10);
+    expect(deviation).toBeCloseTo(1.229995, 6);
+    expect(interval?.[0]).toBeCloseTo(0.7001142, 3);
+    expect(interval?.[1]).toBeCloseTo(2.4598858, 3);
+    expect(count).toBe(10);
+  });
+
+  test('differenceOf: two pairs have one degree of freedom, t = 12.706', () => {
+    // differences 1 and 3: mean 2, deviation √2, standard error 1
+    const { interval } = differenceOf([2, 5], [1, 2]);
+    expect(interval).toEqual([expect.closeTo(2 - 12.706, 6), expect.closeTo(2 + 12.706, 6)]);
+  });
+
+  test('differenceOf: one pair has no interval; lists of other lengths are refused', () => {
+    expect(differenceOf([0.5], [0.25])).toEqual({ mean: 0.25, count: 1 });
+    expect(() => differenceOf([1, 2], [1])).toThrow('as many of each side: 2 and 1');
+    expect(() => spreadOf([])).toThrow('there is none');
+  });
+});
+
+describe('what is measured again', () => {
+  test('keptOf: what was measured under the same rules is there, wherever the images lie', async () => {
+    const results = of(plan, 1, 'ours', measured([0.5], 10));
+    expect(keptOf(results, await planOf('cifar10', DATA, [], ['images.train=/elsewhere']), 1, 'ours')?.pretraining).toBe(10);
+  });
+
+  test('keptOf: another seed, side, sample or rule is not', async () => {
+    const results = of(plan, 1, 'ours', measured([0.5], 10));
+    expect(keptOf(results, plan, 2, 'ours')).toBeUndefined();
+    expect(keptOf(results, plan, 1, 'lightly')).toBeUndefined();
+    expect(keptOf(results, await planOf('bloodcells', DATA), 1, 'ours')).toBeUndefined();
+    expect(keptOf(results, await planOf('cifar10', DATA, ['pretrain.epochs=21']), 1, 'ours')).toBeUndefined();
+  });
+
+  test('keep: what is kept is read again, lists on one line; a missing file holds nothing', async () => {
+    const folder = await scratch();
+    const results = of(plan, 1, 'ours', measured([0.5, 0.25, 1e-7], 10));
+    await keep(results, join(folder, 'learning.json'));
+    expect(await keptResults(join(folder, 'learning.json'))).toEqual(results);
+    expect(await readFile(join(folder, 'learning.json'), 'utf8')).toContain('"accuracies": [0.5, 0.25, 1e-7]');
+    expect(await keptResults(join(folder, 'nothing.json'))).toEqual({});
+  });
+});
+
+describe('the page', () => {
+  const ours = (seed: number, accuracies: number[]) => of(plan, seed, 'ours', measured(accuracies, 90));
+  const lightly = (seed: number, accuracies: number[], better: number[]) =>
+    of(plan, seed, 'lightly', { ...measured(accuracies, 100, better), workers: 1 });
+
+  test('bestOf: the rate with the highest mean, not with the highest single score', () => {
+    const { scores } = measured([0.9, 0.1], 1, [0.6, 0.6]);
+    expect(bestOf(scores, 'probe', 0.01)).toMatchObject({ rate: 1, accuracies: [0.6, 0.6] });
+    expect(() => bestOf(scores, 'probe', 0.1)).toThrow('"probe" at 0.1');
+  });
+
+  test('pageOf: pairs draws of a seed, takes the better rate, says what is missing', () => {
+    const results = { ...ours(1, [0.3, 0.32]), ...lightly(1, [0.1, 0.1], [0.29, 0.3]), ...ours(2, [0.4, 0.4]) };
+    const page = pageOf(results, [plan], [1, 2]);
+    // differences 1 and 2 points: mean 1.5, deviation 1/√2, standard error 1/2, times 12.706
+    expect(page).toContain('| 1 % | linear probe | 31.0 ± 1.4 | 29.5 ± 0.7 | +1.5 | −4.9 to +7.9 | 2 | 1 |');
+    expect(page).toContain('**Missing, as not measured yet: lightly, seed 2.**');
+    expect(page).toContain("**Ours ≥ lightly's within noise: yes.** Of 3 lines ours is above in 0, below in 0; 3 undecided.");
+    expect(page).toContain('| 1 | 90 | 100 | 0.90 | 1 | 2026-01-02 |');
+    expect(page).not.toContain('quick try');
+    expect(pageOf(results, [plan], [1], true)).toContain('**A quick try: these figures mean nothing.**');
+  });
+
+  test('pageOf: what other rules were in force for is missing', async () => {
+    const results = { ...ours(1, [0.3]), ...lightly(1, [0.3], [0.3]) };
+    const changed = await planOf('cifar10', DATA, ['finetune.epochs=9']);
+    expect(pageOf(results, [changed], [1])).toContain('Missing, as not measured yet: ours, seed 1; lightly, seed 1.');
+  });
+
+  test('pageOf: other label draws are refused', () => {
+    const other = of(plan, 1, 'lightly', { ...measured([0.3], 1), labels: 'those' });
+    expect(() => pageOf({ ...ours(1, [0.3]), ...other }, [plan], [1])).toThrow('the same labels: their draws differ');
+  });
+
+  test('verdictOf: no as soon as one whole interval lies below 0; unknown from one pair', () => {
+    const lines = (mine: number[], theirs: number[]) => linesOf([{ ours: kept('ours', mine), lightly: kept('lightly', theirs) }]);
+    const kept = (side: Side, accuracies: number[]) => Object.values(of(plan, 1, side, measured(accuracies, 1)))[0] as Kept;
+    const below = lines([0.3, 0.31, 0.3], [0.4, 0.4, 0.41]);
+    const above = lines([0.5, 0.51, 0.5], [0.4, 0.4, 0.41]);
+    expect(verdictOf(above)).toContain('yes.** Of 3 lines ours is above in 3, below in 0; 0 undecided.');
+    expect(verdictOf([...above, ...below])).toContain('no.** Of 6 lines ours is above in 3, below in 3');
+    expect(verdictOf(lines([0.3], [0.4]))).toContain('not known, as no line has two pairs.** Of 3 lines ours is above in 0, below in 0');
+  });
+});
+
+describe('the two sides', () => {
+  test('scoredOf: the compared scores of a run, in the order of the draws', () => {
+    const score = (model: Score['model'], draw: number, accuracy: number): Score => ({ model, fraction: 0.1, draw, accuracy, images: 5 });
+    const scores = [score('classifier', 1, 0.6), score('baseline', 0, 0.2), score('classifier', 0, 0.5), score('knn', 0, 0.4)];
+    expect(scoredOf(scores)).toEqual([
+      { score: 'finetuned', fraction: 0.1, accuracies: [0.5, 0.6] },
+      { score: 'knn', fraction: 0.1, accuracies: [0.4] },
+    ]);
+  });
+
+  test('writeJob: decoded images, and label draws with the budget of fine-tuning', async () => {
+    const folder = await scratch();
+    const recipe = Recipe.parse({
+      name: 'job',
+      images: { train: { generated: 'shapes', perClass: 20 }, size: 8 },
+      labels: { fractions: [0.25, 1], draws: 2 },
+      finetune: { epochs: 2, atLeastSteps: 9, batch: 32 },
+    });
+    const digest = await writeJob(folder, recipe);
+    const job = JSON.parse(await readFile(join(folder, 'job.json'), 'utf8'));
+    // 6 classes of 20, a fifth of each for the test: 96 and 24
+    expect([job.pool.length, job.test.length, job.classes]).toEqual([96, 24, 6]);
+    expect((await stat(join(folder, 'pool.bin'))).size).toBe(96 * 8 * 8 * 3);
+    expect((await stat(join(folder, 'test.bin'))).size).toBe(24 * 8 * 8 * 3);
+    // 24 images, one batch of them an epoch, 9 epochs; 96 images, 3 batches of 32, 3 epochs
+    expect(job.draws.map((one: object) => ({ ...one, positions: undefined }))).toEqual([
+      { fraction: 0.25, draw: 0, batch: 24, steps: 9 },
+      { fraction: 0.25, draw: 1, batch: 24, steps: 9 },
+      { fraction: 1, draw: 0, batch: 32, steps: 9 },
+    ]);
+    for (const { positions, fraction } of job.draws) {
+      const drawn = positions.map((position: number) => job.pool[position]);
+      for (let label = 0; label < 6; label++) expect(drawn.filter((one: number) => one === label)).toHaveLength(16 * fraction);
+    }
+    expect(await writeJob(folder, { ...recipe, seed: 2 })).not.toBe(digest);
+    expect(drawsOf(recipe, Int32Array.from(job.pool), 6)).toEqual(job.draws);
+  });
+
+  test('both recipes give the same training; only name, images and views differ', async () => {
+    const { recipe } = await planOf('bloodcells', DATA);
+    const { name: _name, images: _images, views: _views, ...same } = recipe;
+    expect(plan.recipe).toMatchObject(same);
+    expect(plan.recipe.compute.precision).toBe('float32');
+    expect(plan.recipe.finetune.learningRate).toEqual({ base: RATES.finetuned[0], scaling: 'linear' });
+    expect([plan.recipe.views.blur, recipe.views.blur]).toEqual([false, false]);
+  });
+});
+
+async function scratch(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'fewlabels-learning-test-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
