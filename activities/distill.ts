@@ -6,7 +6,8 @@ import { teacherFile } from '../learning/feed.ts';
 import { attempt } from './attempt.ts';
 import { modelFile, trainSegment } from './chain.ts';
 import { studentOf } from './identity.ts';
-import { hideLabels } from './labels.ts';
+import { readPositions } from './labels.ts';
+import { hideLabels } from './packs.ts';
 import { openSet, shardFiles } from './shardset.ts';
 import type { InputFile, TrainerSettings } from './trainer.ts';
 
@@ -24,6 +25,7 @@ export function distillActivities(settings: TrainerSettings) {
         const start = pretrained
           ? [(await modelFile('representation.safetensors', 'representation', representation.key, settings)).file]
           : [];
+        const drawn = distill.labelled > 0 ? await readPositions(artifacts, labels) : undefined;
         const job = {
           kind: 'distill' as const,
           teacher: teachers[0]?.manifest.facts.architecture as Architecture,
@@ -39,7 +41,7 @@ export function distillActivities(settings: TrainerSettings) {
         const from = (epoch: number) => Math.max(epoch, segment.from);
         const supply = async function* (epoch: number): AsyncGenerator<InputFile> {
           for (const { name, shard } of shardFiles(shards.length, seed, from(epoch), segment.to)) {
-            const content = distill.labelled > 0 ? await hideLabels(artifacts, labels, shards, shard) : shards[shard]?.object;
+            const content = drawn ? await hideLabels(artifacts, drawn, shards, shard) : shards[shard]?.object;
             if (content) yield { name, content };
           }
         };

@@ -1,7 +1,7 @@
 /** models → scores: baseline, classifier and student of one label draw on the test images, and the representation as it stands. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LabelsRef, RepresentationRef, ShardSetRef } from '../contracts/artifacts.ts';
+import type { ImagesRef, LabelsRef, RepresentationRef } from '../contracts/artifacts.ts';
 import type { Score, ScoreKind } from '../contracts/scores.ts';
 import type { EvaluateInput, EvaluateResult } from '../contracts/stages.ts';
 import type { Architecture } from '../contracts/trainer.ts';
@@ -9,7 +9,8 @@ import { inputFile } from '../learning/feed.ts';
 import { attempt } from './attempt.ts';
 import { modelFile } from './chain.ts';
 import { evaluationOf } from './identity.ts';
-import { packLabelled } from './labels.ts';
+import { readPositions } from './labels.ts';
+import { type Packs, packsOf } from './packs.ts';
 import { openSet } from './shardset.ts';
 import { type InputFile, superviseTrainer, type TrainerSettings } from './trainer.ts';
 
@@ -17,8 +18,8 @@ const MODELS = ['baseline', 'smallBaseline', 'classifier', 'student'] as const; 
 const FROZEN: ScoreKind[] = ['knn', 'probe'];
 export const EVALUATION_FILE = 'evaluation.json';
 export const EXAMPLES_FILE = 'examples.safetensors';
-/** Packs of 1,024 labelled images whose features a trainer holds at most. Images are in a seeded order, so the first are a fair sample. */
-const MOST_PACKS = 128;
+/** Labelled images whose features a trainer holds at most. Images are in a seeded order, so the first are a fair sample. */
+const MOST_LABELLED = 131_072;
 
 export function evaluateActivities(settings: TrainerSettings) {
   const { artifacts } = settings;
@@ -37,10 +38,8 @@ export function evaluateActivities(settings: TrainerSettings) {
             modelFile(`model-${i}.safetensors`, name === 'student' ? 'student' : 'classifier', key, settings),
           ),
         );
-        const frozen = representation && (await frozenOf(representation, labels, images.pool, images.classes.length));
-        const heldOut = labels.heldOut
-          ? await packLabelled(artifacts, labels, (await openSet(artifacts, images.pool)).shards, 'heldOut')
-          : [];
+        const frozen = representation && (await frozenOf(representation, labels, images));
+        const heldOut = labels.heldOut ? await labelledOf(labels, images, 'heldOut') : undefined;
         const job = {
           kind: 'evaluate' as const,
           frozen: frozen?.job,
@@ -52,20 +51,23 @@ export function evaluateActivities(settings: TrainerSettings) {
           shards: shards.map((shard) => ({ images: shard.images })),
           seed: 0,
           graded,
-          ...(heldOut.length > 0 ? { calibration: { model: 'student', shards: heldOut.map((pack) => ({ images: pack.images })) } } : {}),
+          ...(heldOut ? { calibration: { model: 'student', shards: heldOut.files } } : {}),
           ...compute,
         };
-        const tested = shards.map(({ object }, shard): InputFile => ({ name: inputFile(0, shard), content: object }));
+        const files = async function* (): AsyncGenerator<InputFile> {
+          yield* [...models.map(({ file }) => file), ...(frozen?.files ?? [])];
+          for (const i of heldOut?.files.keys() ?? []) yield { name: `calibration-${i}.safetensors`, content: await heldOut!.read(i) };
+        };
+        const supply = async function* (): AsyncGenerator<InputFile> {
+          for (const i of frozen?.packs.files.keys() ?? []) yield { name: inputFile(1, i), content: await frozen!.packs.read(i) };
+          for (const [i, { object }] of shards.entries()) yield { name: inputFile(0, i), content: object };
+        };
         return superviseTrainer(
           {
             stage: 'evaluation',
             job,
-            files: [
-              ...models.map(({ file }) => file),
-              ...(frozen?.files ?? []),
-              ...heldOut.map(({ bytes }, i) => ({ name: `calibration-${i}.safetensors`, content: bytes })),
-            ],
-            supply: [...(frozen?.supply ?? []), ...tested],
+            files: files(),
+            supply: supply(),
             async onDone(folder, _facts, hardware) {
               const body = await readFile(join(folder, 'out', EVALUATION_FILE));
               const measured = JSON.parse(body.toString()) as { models: Record<ScoreKind, Required<Pick<Score, 'accuracy' | 'measures'>>> };
@@ -95,15 +97,16 @@ export function evaluateActivities(settings: TrainerSettings) {
     },
   };
 
-  /** What a trainer needs to measure the representation by the images of this draw: their shards come before those of the test set. */
-  async function frozenOf({ key }: RepresentationRef, labels: LabelsRef, pool: ShardSetRef, classes: number) {
+  /** What a trainer needs to measure the representation by the images of this draw: their packs come before the shards of the test set. */
+  async function frozenOf({ key }: RepresentationRef, labels: LabelsRef, images: ImagesRef) {
     const { file, manifest } = await modelFile('representation.safetensors', 'representation', key, settings);
-    const architecture = { ...(manifest.facts.architecture as Architecture), headLayers: 0, classes };
-    const packs = (await packLabelled(artifacts, labels, (await openSet(artifacts, pool)).shards)).slice(0, MOST_PACKS);
-    return {
-      job: { architecture, labelled: packs.map(({ images }) => ({ images })) },
-      files: [file],
-      supply: packs.map(({ bytes }, pack): InputFile => ({ name: inputFile(1, pack), content: bytes })),
-    };
+    const architecture = { ...(manifest.facts.architecture as Architecture), headLayers: 0, classes: images.classes.length };
+    const packs = await labelledOf(labels, images);
+    return { job: { architecture, labelled: packs.files }, files: [file], packs };
+  }
+
+  async function labelledOf(labels: LabelsRef, { pool, size }: ImagesRef, which: 'positions' | 'heldOut' = 'positions'): Promise<Packs> {
+    const positions = (await readPositions(artifacts, labels, which)).subarray(0, MOST_LABELLED);
+    return packsOf(artifacts, (await openSet(artifacts, pool)).shards, positions, size, 0); // each is read once
   }
 }

@@ -6,8 +6,9 @@ import { planTraining } from '../learning/plan.ts';
 import { attempt } from './attempt.ts';
 import { modelFile, trainSegment } from './chain.ts';
 import { classifierOf } from './identity.ts';
-import { countsOf, packLabelled } from './labels.ts';
-import { openSet, shardFiles } from './shardset.ts';
+import { readPositions } from './labels.ts';
+import { countsOf, packsOf } from './packs.ts';
+import { openSet, readLabels, shardFiles } from './shardset.ts';
 import type { InputFile, TrainerSettings } from './trainer.ts';
 
 export function finetuneActivities(settings: TrainerSettings) {
@@ -20,9 +21,11 @@ export function finetuneActivities(settings: TrainerSettings) {
         const found = await artifacts.find('classifier', identity.key);
         if (found) return resultOf(found);
 
-        const { shards } = await openSet(artifacts, images.pool);
-        const packs = await packLabelled(artifacts, labels, shards);
-        const heldOut = input.judged ? await packLabelled(artifacts, labels, shards, 'heldOut') : undefined;
+        const { manifest, shards } = await openSet(artifacts, images.pool);
+        const drawn = await readPositions(artifacts, labels);
+        const packs = packsOf(artifacts, shards, drawn, images.size);
+        const heldOut = input.judged && packsOf(artifacts, shards, await readPositions(artifacts, labels, 'heldOut'), images.size);
+        const isBalanced = finetune.classWeights === 'balanced';
         const { epochs } = planTraining({ ...finetune, images: labels.images });
         const files: InputFile[] = representation
           ? [(await modelFile('representation.safetensors', 'representation', representation.key, settings)).file]
@@ -32,18 +35,15 @@ export function finetuneActivities(settings: TrainerSettings) {
           architecture,
           baseline: !representation,
           finetune,
-          shards: packs.map((pack) => ({ images: pack.images })),
-          classImages: finetune.classWeights === 'balanced' ? countsOf(packs, images.classes.length) : undefined,
-          heldOut: heldOut?.map((pack) => ({ images: pack.images })),
+          shards: packs.files,
+          classImages: isBalanced ? countsOf(await readLabels(artifacts, manifest), drawn, images.classes.length) : undefined,
+          heldOut: heldOut ? heldOut.files : undefined,
           seed,
           ...compute,
         };
-        const supply = function* (from: number): Generator<InputFile> {
-          for (const { name, shard } of shardFiles(packs.length, seed, from, epochs)) {
-            const pack = packs[shard];
-            if (pack) yield { name, content: pack.bytes };
-          }
-          for (const [i, { bytes }] of heldOut?.entries() ?? []) yield { name: inputFile(epochs, i), content: bytes };
+        const supply = async function* (from: number): AsyncGenerator<InputFile> {
+          for (const { name, shard } of shardFiles(packs.files.length, seed, from, epochs)) yield { name, content: await packs.read(shard) };
+          if (heldOut) for (const i of heldOut.files.keys()) yield { name: inputFile(epochs, i), content: await heldOut.read(i) };
         };
         await trainSegment({ kind: 'classifier' as const, identity, epochs, until: epochs, files, job, supply }, current, settings);
         const made = await artifacts.find('classifier', identity.key);

@@ -13,6 +13,7 @@ import type { DistillInput, EvaluateInput, FinetuneInput, PretrainRecipe, Segmen
 import type { Architecture } from '../contracts/trainer.ts';
 import { viewSettings } from '../contracts/views.ts';
 import { artifactKey, sha256 } from '../store/digest.ts';
+import { PACK_IMAGES, packImages } from './packs.ts';
 
 export type Identity = { stage: StageName; key: string; slice: unknown; inputs: string[] };
 
@@ -88,7 +89,8 @@ export function classifierOf({
     ? { ...budget, ...frozen, headLearningRateFactor, learningRate, weightDecay }
     : { ...budget, ...baseline };
   const inputs = [images.pool.digest, labels.digest, ...(representation ? [representation.digest] : [])];
-  const slice = { architecture, finetune: training, seed, ...(judged ? { judged } : {}) };
+  const pack = packImages(images.size) < PACK_IMAGES ? packImages(images.size) : undefined; // it decides the order of the images
+  const slice = { architecture, finetune: training, seed, pack, ...(judged ? { judged } : {}) };
   return { ...identity('classifier', slice, inputs), architecture };
 }
 

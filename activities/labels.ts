@@ -1,20 +1,17 @@
-/** Which labelled images a training may use: drawn once, stratified and seeded, kept as an artifact, and packed for the trainer. */
+/** Which labelled images a training may use: drawn once, stratified and seeded, and kept as an artifact. */
 import type { LabelsRef } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import type { DrawLabelsInput, DrawLabelsResult, SplitLabelsInput, SplitLabelsResult } from '../contracts/stages.ts';
 import type { OpenTree } from '../learning/images/file-tree.ts';
 import { type HeldOut, holdOut } from '../learning/images/hold-out.ts';
 import { drawLabels, labelsOfIds, readIds } from '../learning/images/labels.ts';
-import { encodeShard, readShard } from '../learning/images/shards.ts';
 import { decodeSafetensors, encodeSafetensors } from '../learning/safetensors.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import { type Attempt, attempt } from './attempt.ts';
 import { type Identity, labelsOf, splitOf } from './identity.ts';
-import { objectNamed, openSet, readIdsOfSet, readLabels, type ShardEntry } from './shardset.ts';
+import { idsOfSet, objectNamed, openSet, readLabels } from './shardset.ts';
 
 const POSITIONS_FILE = 'positions.safetensors';
-/** Labelled images in one packed file. */
-const PACK_IMAGES = 1024;
 /** Share of the labelled images to judge trainings on the rest by. */
 const JUDGED_BY = 0.2;
 /** With fewer images the accuracies of two trainings differ by chance: their standard error is 5 points at a hundred. */
@@ -33,7 +30,7 @@ export function labelActivities(artifacts: Artifacts, openTree: OpenTree) {
         const labels = await readLabels(artifacts, manifest);
         const drawn =
           'file' in draw
-            ? labelsOfIds(labels, await readIdsOfSet(artifacts, shards), images.classes, draw.file, ids ?? [])
+            ? await labelsOfIds(labels, idsOfSet(artifacts, shards), images.classes, draw.file, ids ?? [])
             : drawLabels(labels, classes, draw, seed);
         const parts = holdOut(labels, drawn, calibration, draw.draw, seed);
         return commitLabels(artifacts, identity, parts, 'file' in draw ? {} : draw, current);
@@ -71,80 +68,16 @@ function counts({ images, heldOut }: Record<string, unknown>): Pick<LabelsRef, '
   return { images: Number(images), ...(heldOut ? { heldOut: Number(heldOut) } : {}) };
 }
 
-/**
- * The drawn images as shard files of their own, at most PACK_IMAGES each, in canonical order.
- * @param which  those to learn from, or those held out
- */
-export async function packLabelled(
+/** Positions of the drawn images in their set, ascending: those to learn from, or those held out. */
+export async function readPositions(
   artifacts: Artifacts,
-  labels: LabelsRef,
-  shards: ShardEntry[],
+  labels: Pick<LabelsRef, 'key'>,
   which: 'positions' | 'heldOut' = 'positions',
-): Promise<{ images: number; bytes: Uint8Array }[]> {
-  const positions = await readPositions(artifacts, labels, which);
-  const packs: { images: number; bytes: Uint8Array }[] = [];
-  let pending: { pixels: Uint8Array; label: number; id: string }[] = [];
-  let size = 0;
-  const flush = () => {
-    if (pending.length === 0) return;
-    packs.push({ images: pending.length, bytes: encodeShard(pending, size) });
-    pending = [];
-  };
-  let first = 0;
-  let next = 0;
-  for (const entry of shards) {
-    const end = first + entry.images;
-    if ((positions[next] ?? Number.POSITIVE_INFINITY) < end) {
-      const shard = readShard(await artifacts.read(entry.object));
-      size = shard.size;
-      for (; (positions[next] ?? Number.POSITIVE_INFINITY) < end; next++) {
-        const row = (positions[next] ?? 0) - first;
-        const bytes = size * size * 3;
-        pending.push({
-          pixels: shard.images.slice(row * bytes, (row + 1) * bytes),
-          label: shard.labels[row] ?? -1,
-          id: shard.ids[row] ?? '',
-        });
-        if (pending.length === PACK_IMAGES) flush();
-      }
-    }
-    first = end;
-  }
-  flush();
-  return packs;
-}
-
-/** How many packed images are of each class. */
-export function countsOf(packs: { bytes: Uint8Array }[], classes: number): number[] {
-  const counts = new Array<number>(classes).fill(0);
-  for (const { bytes } of packs) for (const label of readShard(bytes).labels) counts[label] = (counts[label] ?? 0) + 1;
-  return counts;
-}
-
-async function readPositions(artifacts: Artifacts, labels: LabelsRef, which: 'positions' | 'heldOut' = 'positions'): Promise<Int32Array> {
+): Promise<Int32Array> {
   const manifest = await artifacts.find('labels', labels.key);
   if (!manifest) throw new Failure('DataIntegrity', `Cannot read the drawn labels as their manifest is gone: ${labels.key}`);
   const positions = decodeSafetensors(await artifacts.read(objectNamed(manifest, POSITIONS_FILE))).tensors[which]?.data;
   if (!(positions instanceof Int32Array))
     throw new Failure('DataIntegrity', `Cannot read the drawn labels as "${POSITIONS_FILE}" holds none: ${labels.key}`);
   return positions;
-}
-
-/**
- * The shards of a set with every label outside the draw taken away, so that a student weighs in only the labels its teacher had.
- * @param at  place of the shard in the set
- */
-export async function hideLabels(artifacts: Artifacts, labels: LabelsRef, shards: ShardEntry[], at: number): Promise<Uint8Array> {
-  const entry = shards[at];
-  if (!entry) throw new Failure('DataIntegrity', `Cannot read shard ${at + 1} as the set has ${shards.length}`);
-  const first = shards.slice(0, at).reduce((sum, { images }) => sum + images, 0);
-  const drawn = new Set(await readPositions(artifacts, labels));
-  const shard = readShard(await artifacts.read(entry.object));
-  const bytes = shard.size * shard.size * 3;
-  const images = shard.ids.map((id, row) => ({
-    id,
-    pixels: shard.images.subarray(row * bytes, (row + 1) * bytes),
-    label: drawn.has(first + row) ? (shard.labels[row] ?? -1) : -1,
-  }));
-  return encodeShard(images, shard.size);
 }

@@ -157,7 +157,13 @@ async function sealSet(
 }
 
 async function collectLabels(artifacts: Artifacts, shards: StoredObject[]): Promise<Int32Array> {
-  const parts: number[][] = [];
-  for (const object of shards) parts.push([...readShard(await artifacts.read(object)).labels]);
-  return Int32Array.from(parts.flat());
+  const parts: Int32Array[] = [];
+  for (const object of shards) parts.push(readShard(await artifacts.read(object)).labels.slice()); // not a view that holds the pixels
+  const all = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

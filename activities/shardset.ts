@@ -2,12 +2,14 @@
 import type { Manifest, ShardSetRef, StoredObject } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import { inputFile, shardOrder } from '../learning/feed.ts';
-import { readShard } from '../learning/images/shards.ts';
-import { decodeSafetensors } from '../learning/safetensors.ts';
+import { readShardIds } from '../learning/images/shards.ts';
+import { decodeSafetensors, headerEnd } from '../learning/safetensors.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 
 export type ShardEntry = { digest: string; images: number; object: StoredObject };
 export const LABELS_FILE = 'labels.safetensors';
+/** Holds the ids of most shards: 1,024 of a hundred letters. */
+const HEADER_BYTES = 128 * 1024;
 /** Name of a shard among the objects of its set. */
 export const shardName = (shard: number): string => `shard-${String(shard).padStart(5, '0')}.safetensors`;
 
@@ -28,11 +30,13 @@ export async function readLabels(artifacts: Artifacts, manifest: Manifest): Prom
   return labels;
 }
 
-/** Ids of all images of a set in canonical order. Every shard is read for them. */
-export async function readIdsOfSet(artifacts: Artifacts, shards: ShardEntry[]): Promise<string[]> {
-  const ids: string[][] = [];
-  for (const { object } of shards) ids.push(readShard(await artifacts.read(object)).ids);
-  return ids.flat();
+/** Ids of all images of a set in canonical order, shard by shard. Only the beginning of each shard is read for them. */
+export async function* idsOfSet(artifacts: Artifacts, shards: ShardEntry[]): AsyncGenerator<string[]> {
+  for (const { object, images } of shards) {
+    const start = await artifacts.readStart(object, HEADER_BYTES);
+    const whole = headerEnd(start) > start.length ? await artifacts.readStart(object, headerEnd(start)) : start;
+    yield readShardIds(whole, images);
+  }
 }
 
 /** Input files of epochs [from, to) in the order in which the trainer reads them. */

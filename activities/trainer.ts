@@ -22,7 +22,7 @@ export type TrainerRun<T> = {
   stage: string;
   job: TrainerJob;
   /** In place before the trainer starts. */
-  files: InputFile[];
+  files: AsyncIterable<InputFile> | Iterable<InputFile>;
   /** Put into `in/` in this order, a bounded number ahead of the trainer. */
   supply: AsyncIterable<InputFile> | Iterable<InputFile>;
   /** Keep a checkpoint; `file` is an absolute path and goes away afterwards. */
@@ -45,7 +45,7 @@ export async function superviseTrainer<T>(run: TrainerRun<T>, attempt: Attempt, 
   try {
     await mkdir(join(folder, 'in'));
     await mkdir(join(folder, 'out'));
-    for (const file of run.files) await place(folder, file, settings.artifacts);
+    for await (const file of run.files) await place(folder, file, settings.artifacts);
     await writeFile(join(folder, 'job.json'), JSON.stringify(run.job));
     attempt.check();
     return await train(folder, run, attempt, settings);

@@ -13,7 +13,7 @@ export async function drawnFrom(recipe: Recipe, { header, chunks }: ShardPlan): 
   for (const draw of labelDraws(recipe.labels)) {
     const positions =
       'file' in draw
-        ? labelsOfIds(labels, ids, header.classes, draw.file, await readIds(draw.file, openFolder))
+        ? await labelsOfIds(labels, [ids], header.classes, draw.file, await readIds(draw.file, openFolder))
         : drawLabels(labels, header.classes.length, draw, recipe.seed);
     drawn.push({ ...draw, images: positions.length });
   }

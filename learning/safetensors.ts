@@ -88,12 +88,18 @@ const refuse = (rule: string, state: string): never => {
   throw new Error(`Cannot read safetensors as ${rule}: ${state}`);
 };
 
-function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; start: number } {
-  if (bytes.length < 8) refuse('a file has at least 8 bytes', `${bytes.length} bytes`);
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+/** Where the header of a file ends, which its first 8 bytes tell. @throws Error when they are not there, or tell of one too long */
+export function headerEnd(start: Uint8Array): number {
+  if (start.length < 8) refuse('a file has at least 8 bytes', `${start.length} bytes`);
+  const length = Number(new DataView(start.buffer, start.byteOffset).getBigUint64(0, true));
   if (length > HEADER_LIMIT) refuse(`a header has at most ${HEADER_LIMIT} bytes`, `${length} bytes`);
-  if (8 + length > bytes.length) refuse('the header must end inside the file', `header of ${length} bytes, file of ${bytes.length}`);
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset + 8, length).toString('utf8');
+  return 8 + length;
+}
+
+function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; start: number } {
+  const start = headerEnd(bytes);
+  if (start > bytes.length) refuse('the header must end inside the file', `header of ${start - 8} bytes, file of ${bytes.length}`);
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + 8, start - 8).toString('utf8');
   let header: unknown;
   try {
     header = JSON.parse(text);
@@ -101,7 +107,12 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; start
     refuse('the header must be JSON', `it begins ${JSON.stringify(text.slice(0, 40))}`);
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header)) refuse('the header must be an object', typeof header);
-  return { header: header as Record<string, unknown>, start: 8 + length };
+  return { header: header as Record<string, unknown>, start };
+}
+
+/** The metadata of a file of which the beginning is there, up to `headerEnd` at least. @throws Error when the header is broken */
+export function decodeMetadata(start: Uint8Array): Record<string, string> {
+  return checkMetadata(readHeader(start).header.__metadata__);
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;

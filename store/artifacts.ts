@@ -14,7 +14,7 @@ import { Failure } from '../contracts/failures.ts';
 import { sha256, sha256OfFile } from './digest.ts';
 import { checkManifest, manifestDigest, manifestText } from './manifest.ts';
 import type { Store } from './store.ts';
-import { readToFile, readVerified } from './verified.ts';
+import { readStart, readToFile, readVerified } from './verified.ts';
 
 /** What the key of an artifact was made from; `key` is `artifactKey` of it. */
 export type ArtifactIdentity = { stage: StageName; key: string; slice: unknown; inputs: string[] };
@@ -38,7 +38,9 @@ export type Artifacts = {
   commitReady(artifact: ArtifactIdentity & Description & { objects: StoredObject[] }): Promise<Manifest>;
   /** Bytes of an object, checked against size and SHA-256. @throws Failure 'DataIntegrity' when a second reading differs too */
   read(object: StoredObject): Promise<Buffer>;
-  /** The same into a file, which appears complete or not at all. @throws Failure 'DataIntegrity', or 'ScratchFull' */
+  /** Its first bytes, for what stands at the beginning of a large one. @throws Failure 'DataIntegrity' when readings do not agree */
+  readStart(object: StoredObject, bytes: number): Promise<Buffer>;
+  /** The whole of it into a file, which appears complete or not at all. @throws Failure 'DataIntegrity', or 'ScratchFull' */
   readToFile(object: StoredObject, file: string): Promise<void>;
   /** Write and commit a checkpoint of an artifact in the making. When another attempt committed this step first, theirs counts. */
   commitCheckpoint(checkpoint: ArtifactIdentity & Description & { step: number; objects: NewObject[] }): Promise<Manifest>;
@@ -66,6 +68,7 @@ export function openArtifacts(store: Store, writer: Record<string, unknown>): Ar
     },
     commitReady,
     read: (object) => readVerified(store, object),
+    readStart: (object, bytes) => readStart(store, object, bytes),
     readToFile: (object, file) => readToFile(store, object, file),
     async commitCheckpoint({ stage, key, slice, inputs, step, objects, ...description }) {
       const place = checkpointPlace(stage, key, step);

@@ -60,16 +60,30 @@ export async function readIds(file: string, openTree: OpenTree): Promise<string[
 /**
  * The labelled images that a file names.
  * @param labels   int32 [N], class of each image or −1 for none
- * @param ids      of the same N images
+ * @param ids      of the same N images, in pieces
  * @param classes  names of the classes
  * @param file     for messages
  * @param wanted   the ids it names
  * @returns        int32, positions in `labels`, ascending
  * @throws Failure InvalidImages when an id is not among the labelled images, or a class that has images is not named at all
  */
-export function labelsOfIds(labels: Int32Array, ids: string[], classes: string[], file: string, wanted: string[]): Int32Array {
+export async function labelsOfIds(
+  labels: Int32Array,
+  ids: AsyncIterable<string[]> | Iterable<string[]>,
+  classes: string[],
+  file: string,
+  wanted: string[],
+): Promise<Int32Array> {
   const left = new Set(wanted);
-  const positions = Int32Array.from(ids.keys()).filter((i) => labels[i]! >= 0 && left.delete(ids[i]!));
+  const found: number[] = [];
+  let position = 0;
+  for await (const piece of ids) {
+    for (const id of piece) {
+      if (labels[position]! >= 0 && left.delete(id)) found.push(position);
+      position++;
+    }
+  }
+  const positions = Int32Array.from(found);
   if (left.size > 0) {
     const shown = [...left].slice(0, SHOWN).map((id) => `"${id}"`);
     const rule = 'every image it names must be a labelled one to learn from, and readable';

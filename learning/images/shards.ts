@@ -1,6 +1,6 @@
 /** A shard: up to 1024 images as one safetensors file, read by the view workers, the trainer and Python alike. */
 import { Failure } from '../../contracts/failures.ts';
-import { decodeSafetensors, encodeSafetensors } from '../safetensors.ts';
+import { decodeMetadata, decodeSafetensors, encodeSafetensors } from '../safetensors.ts';
 import { UnreadableImage } from './decode.ts';
 import type { OpenTree } from './file-tree.ts';
 import type { PlanChunk } from './plan-format.ts';
@@ -93,6 +93,19 @@ export function readShard(bytes: Uint8Array): Shard {
     return refuse(`images [${images.shape}], labels [${labels.shape}]`);
   const ids: unknown = safely(() => JSON.parse(metadata.ids ?? 'null'), refuse);
   return isIds(ids, count) ? { images: images.data, labels: labels.data, ids, size: height! } : refuse('one id an image is missing');
+}
+
+/**
+ * The ids of a shard whose header is there, without its pixels.
+ * @param images  how many it holds
+ * @throws Failure DataIntegrity when it says something else
+ */
+export function readShardIds(start: Uint8Array, images: number): string[] {
+  const refuse = (state: string, cause?: unknown): never => {
+    throw new Failure('DataIntegrity', `Cannot read the ids of a shard as it must have one for each image: ${state}`, { cause });
+  };
+  const ids: unknown = safely(() => JSON.parse(decodeMetadata(start).ids ?? 'null'), refuse);
+  return isIds(ids, images) ? ids : refuse(`${Array.isArray(ids) ? ids.length : 'no'} ids for ${images} images`);
 }
 
 function safely<T>(read: () => T, refuse: (state: string, cause: unknown) => never): T {

@@ -138,6 +138,11 @@ test('classifierOf: rates to try do not count by themselves, as a baseline is wh
   expect(classifierOf({ ...input, judged: true }).key).not.toBe(classifierOf(input).key);
 });
 
+test('classifierOf: how many images make a pack counts where they are fewer than 1,024, above 295 px', () => {
+  const slice = (size: number) => classifierOf({ ...recipeOf(), images: { ...images, size }, labels }).slice as { pack?: number };
+  expect([slice(32).pack, slice(224).pack, slice(512).pack]).toEqual([undefined, undefined, 341]);
+});
+
 test('studentOf: without a size of its own the student is as large as its teacher', () => {
   const teacher = { kind: 'classifier' as const, key: 't', digest: 't' };
   const chain = { images, labels, teacher, representation: { kind: 'representation' as const, key: 'r', digest: 'r' } };

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import type { Manifest, StoredObject } from '../../contracts/artifacts.ts';
 import { type Artifacts, openArtifacts } from '../../store/artifacts.ts';
@@ -136,6 +137,14 @@ describe.each(stores)('artifacts on %s', (_, open) => {
     expect(await readdir(folder)).toEqual([]);
   });
 
+  test('readStart: the first bytes, or all there are; a missing object is DataIntegrity', async () => {
+    const object = await artifacts.attemptOf(artifact).put('a', Buffer.from('0123456789'));
+    expect((await artifacts.readStart(object, 4)).toString()).toBe('0123');
+    expect((await artifacts.readStart(object, 400)).toString()).toBe('0123456789');
+    await store.remove([object.key]);
+    await expect(artifacts.readStart(object, 4)).rejects.toMatchObject({ kind: 'DataIntegrity' });
+  });
+
   test('readToFile: a file goes in and comes out equal, in a folder that is made', async () => {
     const file = join(folder, 'in');
     await writeFile(file, Buffer.alloc(2_500_000, 'fewlabels'));
@@ -253,5 +262,14 @@ describe('artifacts: order of operations', () => {
     const flaky = openArtifacts({ ...store, get: async (key) => (readings++ === 0 ? Buffer.from('wrong') : store.get(key)) }, {});
     expect(await flaky.read(object)).toEqual(Buffer.from('right'));
     expect(readings).toBe(2);
+  });
+
+  test('readStart: of readings damaged on their way those count that agree', async () => {
+    const { store } = recorded();
+    const object = await openArtifacts(store, {}).attemptOf(artifact).put('a', Buffer.from('right'));
+    const answering = (...answers: string[]) =>
+      openArtifacts({ ...store, stream: async () => Readable.from([Buffer.from(answers.shift() ?? '')], { objectMode: false }) }, {});
+    expect((await answering('wrong', 'right', 'right').readStart(object, 5)).toString()).toBe('right');
+    await expect(answering('wrong', 'right', 'rig').readStart(object, 5)).rejects.toMatchObject({ kind: 'DataIntegrity' });
   });
 });

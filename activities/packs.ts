@@ -1,0 +1,113 @@
+/**
+ * Images of a draw as a trainer reads them, made from the shards of the pool when their turn comes: packed by themselves for trainings on
+ * labels, or among all others for distillation. Memory is bounded by bytes, however many images are labelled.
+ */
+import { Failure } from '../contracts/failures.ts';
+import type { ShardFiles } from '../contracts/trainer.ts';
+import { encodeShard, readShard, type ShardImage } from '../learning/images/shards.ts';
+import type { Artifacts } from '../store/artifacts.ts';
+import type { ShardEntry } from './shardset.ts';
+
+/** Labelled images in one pack, unless their pixels were more than PACK_BYTES: above 295 px. */
+export const PACK_IMAGES = 1024;
+const PACK_BYTES = 256 * 2 ** 20;
+/** Packs up to so many bytes stay in memory. With the others an epoch reads the pool at most, and the shards where packs meet twice. */
+const HELD_BYTES = 256 * 2 ** 20;
+
+/** @param size  side of the images, pixels */
+export const packImages = (size: number): number => Math.min(PACK_IMAGES, Math.floor(PACK_BYTES / (size * size * 3)));
+
+export type Packs = {
+  /** How many images each pack holds. */
+  files: ShardFiles;
+  /** The bytes of a pack: a shard file of its own. */
+  read(pack: number): Promise<Uint8Array>;
+};
+
+/**
+ * Images of a set in packs of `packImages(size)`, in canonical order.
+ * @param positions  of the images in the set, ascending
+ * @param size       side of the images, pixels
+ * @param heldBytes  of packs that are kept once they were read
+ */
+export function packsOf(artifacts: Artifacts, shards: ShardEntry[], positions: Int32Array, size: number, heldBytes = HELD_BYTES): Packs {
+  const most = packImages(size);
+  const parts = Array.from({ length: Math.ceil(positions.length / most) }, (_, pack) => positions.subarray(pack * most, (pack + 1) * most));
+  const held = new Map<number, Uint8Array>();
+  let bytesHeld = 0;
+  return {
+    files: parts.map(({ length }) => ({ images: length })),
+    async read(pack) {
+      const kept = held.get(pack);
+      if (kept) return kept;
+      const bytes = encodeShard(await imagesAt(artifacts, shards, parts[pack] ?? new Int32Array()), size);
+      if (bytesHeld + bytes.length > heldBytes) return bytes; // none makes room for another: in a shuffled order all are as likely to be next
+      bytesHeld += bytes.length;
+      held.set(pack, bytes);
+      return bytes;
+    },
+  };
+}
+
+/** The images at ascending positions. Only the shards that hold some of them are read, one at a time. */
+async function imagesAt(artifacts: Artifacts, shards: ShardEntry[], positions: Int32Array): Promise<ShardImage[]> {
+  const images: ShardImage[] = [];
+  let first = 0;
+  for (const entry of shards) {
+    const rows = within(positions, first, first + entry.images);
+    if (rows.length > 0) {
+      const shard = readShard(await artifacts.read(entry.object));
+      const bytes = shard.size * shard.size * 3;
+      for (const position of rows) {
+        const row = position - first;
+        const pixels = shard.images.slice(row * bytes, (row + 1) * bytes);
+        images.push({ pixels, label: shard.labels[row] ?? -1, id: shard.ids[row] ?? '' });
+      }
+    }
+    first += entry.images;
+  }
+  return images;
+}
+
+/** How many of the images are of each class. @param labels  of the whole set @param positions  in it */
+export function countsOf(labels: Int32Array, positions: Int32Array, classes: number): number[] {
+  const counts = new Array<number>(classes).fill(0);
+  for (const position of positions) counts[labels[position]!]! += 1;
+  return counts;
+}
+
+/**
+ * A shard with every label outside the draw taken away, so that a student weighs in only the labels its teacher had.
+ * @param drawn  positions in the set, ascending
+ * @param at     place of the shard in the set
+ */
+export async function hideLabels(artifacts: Artifacts, drawn: Int32Array, shards: ShardEntry[], at: number): Promise<Uint8Array> {
+  const entry = shards[at];
+  if (!entry) throw new Failure('DataIntegrity', `Cannot read shard ${at + 1} as the set has ${shards.length}`);
+  const first = shards.slice(0, at).reduce((sum, { images }) => sum + images, 0);
+  const shown = new Set(within(drawn, first, first + entry.images));
+  const shard = readShard(await artifacts.read(entry.object));
+  const bytes = shard.size * shard.size * 3;
+  const images = shard.ids.map((id, row) => ({
+    id,
+    pixels: shard.images.subarray(row * bytes, (row + 1) * bytes),
+    label: shown.has(first + row) ? (shard.labels[row] ?? -1) : -1,
+  }));
+  return encodeShard(images, shard.size);
+}
+
+/** Those of ascending numbers that lie in [from, to). */
+function within(ascending: Int32Array, from: number, to: number): Int32Array {
+  return ascending.subarray(placeOf(ascending, from), placeOf(ascending, to));
+}
+
+/** How many of ascending numbers lie below `limit`. */
+function placeOf(ascending: Int32Array, limit: number): number {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ascending[middle]! < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
