@@ -23,7 +23,9 @@ function betweenSections(data: unknown, found: Mistake[]): Mistake[] {
   if (!isMapping(data) || found.some(({ path }) => path.length === 0)) return [];
   const rest: unknown = structuredClone(data);
   for (const { path } of found) remove(rest, path.slice(0, 2));
-  const filled: Record<string, unknown> = { name: 'x', ...(isMapping(rest) ? rest : {}), images: { train: 'x' } };
+  const sections = isMapping(rest) ? rest : {};
+  const images = isMapping(sections.images) ? sections.images : {};
+  const filled: Record<string, unknown> = { name: 'x', ...sections, images: { ...images, train: 'x' } };
   const again = Recipe.safeParse(filled);
   if (again.success) return [];
   const broken = new Set(found.map(({ path }) => path.slice(0, 2).join('.'))); // a key, or a whole section

@@ -1,12 +1,15 @@
 /** Rules between the keys of a recipe, each of which is right by itself. */
 import { hasBottlenecks, isTeachersSize } from './architecture.ts';
 import type { Recipe } from './recipe.ts';
+import { missedCrops, missedErasings } from './view-boxes.ts';
 
 /** `path`: the key at fault; `between`: the keys that the rule compares. */
 export type Mistake = { path: string[]; message: string; between: string[] };
 
 /** AdamW moves every weight by about the rate itself; the rates of the others, which the defaults are, throw it far out. */
 const ADAMW_BASE = 0.02;
+/** Share of views without the box that their laws ask for, above which the laws contradict each other. */
+const MOST_MISSED = 0.1;
 
 /** Every rule that a recipe breaks. */
 export function mistakesBetween(recipe: Recipe): Mistake[] {
@@ -40,11 +43,28 @@ function inHeads({ pretrain: { headLayers }, finetune: { fromHeadLayer } }: Reci
   return [{ path: ['finetune', 'fromHeadLayer'], message: `must be ${rule}, got ${fromHeadLayer}`, between }];
 }
 
-function inViews({ views: { minArea, maxArea } }: Recipe): Mistake[] {
-  if (minArea <= maxArea) return [];
-  const message = `must be at least views.minArea (${minArea}), got ${maxArea}`;
-  return [{ path: ['views', 'maxArea'], message, between: ['views.minArea', 'views.maxArea'] }];
+function inViews({ views, images: { size } }: Recipe): Mistake[] {
+  const { minArea, maxArea, aspect, erasing, erasingArea, erasingAspect } = views;
+  if (minArea > maxArea) {
+    const message = `must be at least views.minArea (${minArea}), got ${maxArea}`;
+    return [{ path: ['views', 'maxArea'], message, between: ['views.minArea', 'views.maxArea'] }];
+  }
+  const into = `fit into images.size (${size} px)`;
+  const [missed, unerased] = [missedCrops(views, size), erasing > 0 ? missedErasings(views, size) : 0];
+  const crops = {
+    path: ['views', 'minArea'],
+    message: `must let boxes of whole pixels up to views.maxArea (${maxArea}) and of views.aspect [${aspect.join(', ')}] ${into}, got ${minArea}: ${percent(missed)} of the views would be the middle of the image instead`,
+    between: ['views.minArea', 'views.maxArea', 'views.aspect', 'images.size'],
+  };
+  const boxes = {
+    path: ['views', 'erasingAspect'],
+    message: `must let boxes of views.erasingArea [${erasingArea.join(', ')}] ${into}, got [${erasingAspect.join(', ')}]: ${percent(unerased)} of them would be left out`,
+    between: ['views.erasing', 'views.erasingArea', 'views.erasingAspect', 'images.size'],
+  };
+  return [...(missed > MOST_MISSED ? [crops] : []), ...(unerased > MOST_MISSED ? [boxes] : [])];
 }
+
+const percent = (share: number) => `${Math.round(100 * share)} %`;
 
 function inRates({ pretrain, finetune, distill }: Recipe): Mistake[] {
   const rates = [

@@ -73,6 +73,12 @@ test('readRecipe: a rule between two sections is told beside other mistakes of t
   expect([broken.length, broken.some((text) => text.includes('below'))]).toEqual([3, false]);
 });
 
+test('readRecipe: a rule that compares sizes goes by the one that is written, also beside other mistakes', async () => {
+  const text = (size: number) => `name: cells\nimages: {train: x, size: ${size}}\nviews: {minArea: 0.25, maxArea: 0.25, aspect: [1, 1]}\nseed: -1\n`;
+  expect(await mistakesOf(text(64))).toHaveLength(1); // 32 px of 64
+  expect(await mistakesOf(text(65))).toEqual([expect.stringContaining('images.size (65 px)'), expect.stringContaining('seed')]);
+});
+
 test.each([
   ['- name: x\n', 'got a list (recipe.yaml)'],
   ['hello\n', 'got only "hello" (recipe.yaml)'],

@@ -129,6 +129,18 @@ describe('recipe: mistakes', () => {
       'finetune.fromHeadLayer: must be below pretrain.headLayers (2), got 2',
     ],
     [{ views: { minArea: 0.5, maxArea: 0.3 } }, 'views.maxArea: must be at least views.minArea (0.5), got 0.3'],
+    [
+      { views: { minArea: 0.3, maxArea: 0.3, aspect: [1, 1] } }, // 307.2 pixels
+      'views.minArea: must let boxes of whole pixels up to views.maxArea (0.3) and of views.aspect [1, 1] fit into images.size (32 px), got 0.3: 100 % of the views would be the middle of the image instead',
+    ],
+    [
+      { images: { train: 'x', size: 64 }, views: { minArea: 0.5, aspect: [4, 5] } }, // a quarter at most
+      'views.minArea: must let boxes of whole pixels up to views.maxArea (1) and of views.aspect [4, 5] fit into images.size (64 px), got 0.5: 100 % of the views would be the middle of the image instead',
+    ],
+    [
+      { views: { erasing: 0.5, erasingAspect: [50, 50] } }, // a 50th of the view at most
+      'views.erasingAspect: must let boxes of views.erasingArea [0.02, 0.33] fit into images.size (32 px), got [50, 50]: 100 % of them would be left out',
+    ],
     [{ views: { aspect: [2, 1] } }, 'views.aspect: must be two numbers, the smaller one first'],
     [{ views: { blurSigma: [2, 1] } }, 'views.blurSigma: must be two numbers, the smaller one first'],
     [
@@ -171,7 +183,9 @@ describe('recipe: mistakes', () => {
     [{ pretrain: { headLayers: 0 }, finetune: { fromHeadLayer: 0, train: 'head' } }],
     [{ encoder: { depth: 200, selectiveKernel: true }, distill: { student: { depth: 18 } }, finetune: { train: { afterGroup: 3 } } }],
     [{ seed: 2 ** 32 - 1 }],
-    [{ views: { minArea: 0.3, maxArea: 0.3, aspect: [1, 1], rotation: 180 } }],
+    [{ views: { minArea: 0.25, maxArea: 0.25, aspect: [1, 1], rotation: 180 } }], // 16 of 32 pixels
+    [{ views: { minArea: 0.2, aspect: [4, 5], erasingAspect: [50, 50] } }], // which is off
+    [{ views: { minArea: 1, aspect: [4, 5] } }], // the whole image
     [{ pretrain: { batch: 8, accumulate: 4 }, finetune: { batch: 8, accumulate: 8 } }],
     [{ pretrain: { optimizer: 'adamw' as const, learningRate: { base: 0.001, scaling: 'none' as const } } }],
     [{ finetune: { fromHeadLayer: 0 }, views: { blur: false }, encoder: { depth: 50, stem: 'imagenet' } }],
