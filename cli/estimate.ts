@@ -1,6 +1,6 @@
 /** How much work a recipe is, guessed from the size of its network. Good to a factor of two or three, which is enough to choose. */
 import { hasBottlenecks, isTeachersSize, studentEncoder } from '../contracts/architecture.ts';
-import { type EncoderRecipe, labelDraws, type Recipe } from '../contracts/recipe.ts';
+import type { EncoderRecipe, Recipe } from '../contracts/recipe.ts';
 
 /** Multiply-adds of one image forwards at width 1: CIFAR stem at 32 px, ImageNet stem at 224 px (He et al. 2016, table 1 and section 4.2). */
 const MULTIPLY_ADDS = {
@@ -24,7 +24,7 @@ export function forwardCost({ depth, width, stem, selectiveKernel }: Sized, size
   return MULTIPLY_ADDS[kind][depth] * kernels * width ** 2 * (size / (kind === 'small' ? 32 : 224)) ** 2;
 }
 
-/** Work of a recipe in multiply-adds. @param labelled  labelled images of each label draw, in the order of `labelDraws` */
+/** Work of a recipe in multiply-adds. @param labelled  labelled images of each label draw */
 export function workOf(recipe: Recipe, pool: number, labelled: number[]): { pretrain: number; labels: number; distill: number } {
   const { encoder, pretrain, finetune, distill, images } = recipe;
   const { teachers = 1 } = distill;
@@ -38,7 +38,7 @@ export function workOf(recipe: Recipe, pool: number, labelled: number[]): { pret
   return {
     pretrain: pretrain.epochs * pool * (2 * TRAINING + (pretrain.memory.size > 0 ? 1 : 0)) * teacher,
     labels: labelled.reduce((sum, count) => sum + TRAINING * (teachers * teacher * passes(count) + (teacher + small) * baseline(count)), 0),
-    distill: labelDraws(recipe.labels).length * distill.epochs * pool * (TRAINING * student + teachers * teacher),
+    distill: labelled.length * distill.epochs * pool * (TRAINING * student + teachers * teacher),
   };
 }
 

@@ -4,17 +4,19 @@ import { openFolder } from '../learning/images/file-tree.ts';
 import { drawLabels, labelsOfIds, readIds } from '../learning/images/labels.ts';
 import type { ShardPlan } from '../learning/images/plan-format.ts';
 
-/** @returns every draw with the number of its labelled images. @throws Failure InvalidImages when a file of ids breaks its rules */
+/** @returns every draw that the run will make, with the number of its labelled images. @throws Failure InvalidImages when a file of ids breaks its rules */
 export async function drawnFrom(recipe: Recipe, { header, chunks }: ShardPlan): Promise<(LabelDraw & { images: number })[]> {
   const pool = chunks.filter(({ role }) => role === 'pool').flatMap(({ images }) => images);
   const labels = Int32Array.from(pool, ({ label }) => label);
   const ids = pool.map(({ id }) => id);
+  const labelled = labels.filter((label) => label >= 0).length;
   const drawn: (LabelDraw & { images: number })[] = [];
   for (const draw of labelDraws(recipe.labels)) {
     const positions =
       'file' in draw
         ? await labelsOfIds(labels, [ids], header.classes, draw.file, await readIds(draw.file, openFolder))
         : drawLabels(labels, header.classes.length, draw, recipe.seed);
+    if (draw.draw > 0 && positions.length === labelled) continue; // the same ones as the first draw
     drawn.push({ ...draw, images: positions.length });
   }
   return drawn;

@@ -59,7 +59,7 @@ const Labels = z
     draws: z
       .union([z.int().min(1).max(100), z.array(z.int().min(1).max(100)).min(1)])
       .default(1)
-      .describe('label draws at each fraction or count, or one number for each; a fraction of 1 has one draw only'),
+      .describe('label draws at each fraction or count, or one number for each; where all labels are taken there is one draw only'),
     graded: z
       .boolean()
       .default(false)
@@ -268,7 +268,10 @@ export type LabelShare = { fraction: number } | { perClass: number } | { file: s
 /** One label draw: which labels, and which of the seeded draws of them. */
 export type LabelDraw = LabelShare & { draw: number };
 
-/** Every label draw of a recipe, fewest labels first, files as they stand. A fraction of 1 and a file have no choice, hence one draw. */
+/**
+ * Every label draw of a recipe, fewest labels first, files as they stand. A fraction of 1 and a file have no choice, hence one draw; a run
+ * leaves out the further draws of a count, too, that turns out to take all labels there are.
+ */
 export function labelDraws({ fractions = [], perClass, file, draws }: Omit<Recipe['labels'], 'graded' | 'calibration'>): LabelDraw[] {
   if (file !== undefined) return [file].flat().map((path) => ({ file: path, draw: 0 }));
   return (perClass ?? fractions)

@@ -1,7 +1,7 @@
 /** The report in words: what a person who knows her images, and not our methods, wants to know first. */
 import type { LabelShare } from '../contracts/recipe.ts';
 import type { ReportInput } from './input.ts';
-import { accuracyText, count, isShare, labelsText, type Summary, sharesOf, summarise } from './summary.ts';
+import { accuracyText, count, isShare, labelsText, type Summary, sharesOf, shareText, summarise } from './summary.ts';
 
 /** The first sentences of the report, most important first. */
 export function headline(input: Pick<ReportInput, 'scores'>): string[] {
@@ -36,7 +36,7 @@ function whole(share: number): string {
 
 /** What the numbers can and cannot bear. */
 export function cautions(input: ReportInput): string[] {
-  const { test } = input.images;
+  const { test, labelled } = input.images;
   const summaries = summarise(input.scores);
   const centre = summaries.findLast(({ model }) => model === 'student')?.mean ?? 0.5;
   const margin = test > 0 ? 100 * 1.96 * Math.sqrt((centre * (1 - centre)) / test) : 0;
@@ -53,12 +53,17 @@ export function cautions(input: ReportInput): string[] {
   }
   if (summaries.some(({ draws }) => draws > 1))
     lines.push('“±” is the standard deviation over label draws: other labelled images, same network.');
-  else if (summaries.some((share) => 'perClass' in share || ('fraction' in share && share.fraction < 1)))
+  else if (summaries.some((summary) => isDrawn(summary) && summary.images < labelled))
     lines.push(
       'Each share of the labels is one draw of labels; another draw would give other numbers. Set labels.draws to see by how much.',
     );
+  const all = summaries.filter((summary) => isDrawn(summary) && summary.images >= labelled).map(shareText);
+  if (all.length > 0) lines.push(`${[...new Set(all)].join(', ')}: all labels there are, hence one draw.`);
   return lines;
 }
+
+/** A share that could be drawn in more than one way, were there labels enough. */
+const isDrawn = (share: LabelShare) => 'perClass' in share || ('fraction' in share && share.fraction < 1);
 
 function largestClassShare({ evaluations, classes }: ReportInput): { name: string; share: number; tied: boolean } | undefined {
   const sizes = evaluations[0]?.confusion.map((row) => row.reduce((sum, value) => sum + value, 0)) ?? [];

@@ -28,7 +28,8 @@ export async function pipeline(input: unknown): Promise<RunResult> {
   const representation = await pretrain(recipe, images, tracker);
   tracker.expect('classifier', 2 * draws.length);
   tracker.expect('student', draws.length * recipe.distill.epochs);
-  const unordered = await Promise.all(draws.map((draw) => learnFromLabels(recipe, images, representation, draw, tracker)));
+  const learnt = await Promise.all(draws.map((draw) => learnFromLabels(recipe, images, representation, draw, tracker)));
+  const unordered = learnt.filter((model) => model !== undefined);
   const models = unordered.toSorted((a, b) => a.labelled - b.labelled); // fewest labels first, whatever they come from
   const scores = models.flatMap(({ evaluation }) => evaluation.scores);
   tracker.accuracy(headline(scores));
@@ -56,11 +57,19 @@ export async function pipeline(input: unknown): Promise<RunResult> {
   };
 }
 
-/** representation → classifier → student for one label draw, beside the baseline that learns from the same labels alone. */
+/**
+ * representation → classifier → student for one label draw, beside the baseline that learns from the same labels alone. Nothing where the
+ * draw takes all labels there are and is not the first: they would be the same ones.
+ */
 async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation: RepresentationRef, draw: LabelDraw, tracker: Tracker) {
   const { encoder, finetune, distill, seed, compute } = recipe;
   const which = `${labelsText(draw)}, draw ${draw.draw + 1}`;
   const labels = await call(light.drawLabels, `draw ${which}`, { images, draw, seed, calibration: recipe.labels.calibration });
+  if (draw.draw > 0 && labels.images + (labels.heldOut ?? 0) === images.pool.labelled) {
+    tracker.forgo('classifier', 2);
+    tracker.forgo('student', distill.epochs);
+    return undefined;
+  }
   const input = {
     images,
     labels,

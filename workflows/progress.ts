@@ -14,6 +14,8 @@ export type Tracker = {
   expect(stage: Stage, total: number): void;
   /** `pieces` more of this stage are done. */
   advance(stage: Stage, pieces?: number): void;
+  /** `pieces` that were expected are not needed. */
+  forgo(stage: Stage, pieces: number): void;
   /** The stage was found finished in the store. */
   reuse(stage: Stage): void;
   /** The stage has no pieces of its own; `note` says where its work is done. */
@@ -55,6 +57,12 @@ export function trackRun(recipe: Recipe): Tracker {
     advance(stage, pieces = 1) {
       const entry = of(stage);
       entry.done = Math.min(entry.total, entry.done + pieces);
+      if (entry.done === entry.total) entry.state = 'done';
+      tell();
+    },
+    forgo(stage, pieces) {
+      const entry = of(stage);
+      entry.total -= pieces;
       if (entry.done === entry.total) entry.state = 'done';
       tell();
     },

@@ -1,6 +1,6 @@
 /** `fewlabels check RECIPE` */
 import { availableParallelism } from 'node:os';
-import type { Recipe } from '../../contracts/recipe.ts';
+import { labelDraws, type Recipe } from '../../contracts/recipe.ts';
 import { viewsGigabytes, viewsWhere } from '../../contracts/segments.ts';
 import { openFolder } from '../../learning/images/file-tree.ts';
 import { planShards } from '../../learning/images/plan.ts';
@@ -80,7 +80,9 @@ function describe(recipe: Recipe, { run, classes, pool, test, size, draws, views
   const more = classes.length > CLASSES_SHOWN ? [`… and ${classes.length - CLASSES_SHOWN} more classes`] : [];
   const perShare = sharesOf(draws).map((share) => {
     const group = draws.filter((draw) => isShare(draw, share));
-    return `  ${shareText(share).padStart(5)}: ${count(group[0]?.images ?? 0)} labelled images${group.length > 1 ? `, ${group.length} draws` : ''}`;
+    const asked = labelDraws(recipe.labels).filter((draw) => isShare(draw, share)).length;
+    const often = asked > group.length ? ', all there are: one draw' : asked > 1 ? `, ${asked} draws` : '';
+    return `  ${shareText(share).padStart(5)}: ${count(group[0]?.images ?? 0)} labelled images${often}`;
   });
   const unreadable = looked.unreadable.slice(0, 10).map(({ image, reason }) => `  ${image}: ${reason}`);
   return [

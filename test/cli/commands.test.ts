@@ -161,7 +161,7 @@ test('fewlabels check: labels by count and by a file of ids; ids that are not th
   });
   const check = (...sets: string[]) => fewlabels(['check', file, ...sets.flatMap((set) => ['--set', set])]);
   expect((await check('labels.perClass=[3, 50]', 'labels.draws=2')).out).toMatch(
-    /Labels used\n {2}3 a class: 6 labelled images, 2 draws\n {2}50 a class: 20 labelled images, 2 draws\n/,
+    /Labels used\n {2}3 a class: 6 labelled images, 2 draws\n {2}50 a class: 20 labelled images, all there are: one draw\n/,
   );
   expect((await check('labels.file=ids.txt')).out).toContain('  ids.txt: 2 labelled images\n');
   const { status, err } = await check('labels.file=few.txt');

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { cautions, headline } from '../../report/headline.ts';
 import { escaped, html } from '../../report/html.ts';
+import type { ReportInput } from '../../report/input.ts';
 import { measureTable } from '../../report/measures.ts';
 import { accuracyPlot, thin } from '../../report/plots.ts';
 import { mostDetailed, renderReport } from '../../report/report.ts';
@@ -56,6 +57,16 @@ test('accuracyPlot: no line where two shares of the labels have as many images',
 test('cautions: how far the number of test images carries', () => {
   // 1.96·√(0.88·0.12 / 600) = 2.6 points.
   expect(cautions(sampleInput())[0]).toContain('± 2.6 points');
+});
+
+test('cautions: a count that took all labels is said to have one draw, and no other draw is promised', () => {
+  const score = (perClass: number, images: number) => ({ model: 'student' as const, perClass, draw: 0, accuracy: 0.7, images });
+  const input = sampleInput();
+  const said = (...scores: ReportInput['scores']) => cautions({ ...input, scores }).join('\n');
+  expect(said(score(500, 3000))).toContain('500 a class: all labels there are, hence one draw.');
+  expect(said(score(500, 3000))).not.toContain('another draw');
+  expect(said(score(500, 2900))).toContain('another draw');
+  expect(said(score(500, 2900))).not.toContain('all labels there are');
 });
 
 test('mostDetailed: the student at the largest fraction, first draw', () => {

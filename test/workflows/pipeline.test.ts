@@ -157,6 +157,20 @@ describe('pipeline', () => {
     expect(counts).toMatchObject({ finetune: 2, splitLabels: 1 });
   }, 300_000);
 
+  test('draws that all take every label are one, and progress counts one', async () => {
+    const handle = await workers.start('tiny-all', { ...RECIPE, labels: { perClass: [100], draws: 3 } });
+    const { scores } = (await handle.result()) as RunResult;
+    expect(scores.map(({ model, draw, images }) => `${model} ${draw} ${images}`)).toEqual(
+      ['knn', 'probe', 'baseline', 'classifier', 'student'].map((model) => `${model} 0 144`),
+    );
+    expect(await activitiesOf('tiny-all')).toMatchObject({ drawLabels: 3, evaluate: 1 });
+    const { stages } = await handle.query<RunProgress>(PROGRESS_QUERY);
+    expect(stages.filter(({ stage }) => ['classifier', 'student'].includes(stage))).toMatchObject([
+      { state: 'done', done: 2, total: 2 },
+      { state: 'done', done: 2, total: 2 },
+    ]);
+  }, 300_000);
+
   test('a small student of two teachers; baselines at the rate that did best on images kept back, where one that diverges loses', async () => {
     const { scores } = await workers.run('small-student', {
       ...RECIPE,
