@@ -28,9 +28,13 @@ export function labelActivities(artifacts: Artifacts, openTree: OpenTree) {
         if (found) return { kind: 'labels', key: found.key, digest: found.digest, ...counts(found.facts) };
         const { manifest, shards } = await openSet(artifacts, images.pool);
         const labels = await readLabels(artifacts, manifest);
+        const known = async () => ({
+          pool: idsOfSet(artifacts, shards),
+          test: idsOfSet(artifacts, (await openSet(artifacts, images.test)).shards),
+        });
         const drawn =
           'file' in draw
-            ? await labelsOfIds(labels, idsOfSet(artifacts, shards), images.classes, draw.file, ids ?? [])
+            ? await labelsOfIds(labels, await known(), images.classes, draw.file, ids ?? [])
             : drawLabels(labels, classes, draw, seed);
         const parts = holdOut(labels, drawn, calibration, draw.draw, seed);
         return commitLabels(artifacts, identity, parts, 'file' in draw ? {} : draw, current);

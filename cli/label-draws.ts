@@ -6,15 +6,16 @@ import type { ShardPlan } from '../learning/images/plan-format.ts';
 
 /** @returns every draw that the run will make, with the number of its labelled images. @throws Failure InvalidImages when a file of ids breaks its rules */
 export async function drawnFrom(recipe: Recipe, { header, chunks }: ShardPlan): Promise<(LabelDraw & { images: number })[]> {
-  const pool = chunks.filter(({ role }) => role === 'pool').flatMap(({ images }) => images);
+  const imagesOf = (part: 'pool' | 'test') => chunks.filter(({ role }) => role === part).flatMap(({ images }) => images);
+  const pool = imagesOf('pool');
   const labels = Int32Array.from(pool, ({ label }) => label);
-  const ids = pool.map(({ id }) => id);
+  const ids = { pool: [pool.map(({ id }) => id)], test: [imagesOf('test').map(({ id }) => id)] };
   const labelled = labels.filter((label) => label >= 0).length;
   const drawn: (LabelDraw & { images: number })[] = [];
   for (const draw of labelDraws(recipe.labels)) {
     const positions =
       'file' in draw
-        ? await labelsOfIds(labels, [ids], header.classes, draw.file, await readIds(draw.file, openFolder))
+        ? await labelsOfIds(labels, ids, header.classes, draw.file, await readIds(draw.file, openFolder))
         : drawLabels(labels, header.classes.length, draw, recipe.seed);
     if (draw.draw > 0 && positions.length === labelled) continue; // the same ones as the first draw
     drawn.push({ ...draw, images: positions.length });

@@ -118,3 +118,6 @@ export function splitPath(path: string): { root: string; name: string } {
   if (cut < 0) return { root: '.', name: path };
   return { root: path.slice(0, cut) || '/', name: path.slice(cut + 1) };
 }
+
+/** A path below a folder as people and spreadsheets write it: `.\a\b.png` and `./a/b.png` are the file `a/b.png`. */
+export const plainPath = (path: string): string => path.replaceAll('\\', '/').replace(/^(\.\/)+/, '');

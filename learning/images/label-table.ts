@@ -1,6 +1,7 @@
 /** The CSV that names the class of each file in a flat folder: header `file,label`, one row a file. */
 import { type Info, parse } from 'csv-parse/sync';
 import { Failure } from '../../contracts/failures.ts';
+import { plainPath } from './file-tree.ts';
 
 const SHOWN = 5;
 
@@ -34,11 +35,8 @@ function parseRows(csv: string, text: string): Row[] {
   if (!('file' in first.record) || !('label' in first.record)) {
     fail(csv, 'its header must name the columns file,label', `line 1 has ${Object.keys(first.record).join(',')}`);
   }
-  return records.map(({ record, info }) => ({ file: normal(record.file!), label: record.label!, line: info.lines }));
+  return records.map(({ record, info }) => ({ file: plainPath(record.file!), label: record.label!, line: info.lines }));
 }
-
-/** `.\a\b.png` and `./a/b.png` are the file `a/b.png`. */
-const normal = (file: string) => file.replaceAll('\\', '/').replace(/^(\.\/)+/, '');
 
 const listed = (rows: Row[]) => {
   const shown = rows.slice(0, SHOWN).map(({ file, line }) => `line ${line} "${file}"`);

@@ -2,9 +2,12 @@
 import { Failure } from '../../contracts/failures.ts';
 import type { LabelDraw, LabelShare } from '../../contracts/recipe.ts';
 import { randomStream } from '../random.ts';
-import { type OpenTree, splitPath } from './file-tree.ts';
+import { type OpenTree, plainPath, splitPath } from './file-tree.ts';
 
 type Drawn = Extract<LabelDraw, Exclude<LabelShare, { file: string }>>;
+
+/** Ids of many images, some at a time. */
+type Pieces = AsyncIterable<string[]> | Iterable<string[]>;
 
 const SHOWN = 5;
 
@@ -41,7 +44,7 @@ function perClassOf({ perClass }: { perClass: number }): (images: number) => num
 }
 
 /**
- * The ids in a file, one a line; empty lines and repetitions do not count.
+ * The ids in a file, one a line; empty lines and repetitions do not count, nor does a `./` before a path.
  * @param file  a path or an address
  * @returns     sorted, so that files that name the same images are alike
  * @throws Failure InvalidImages when the file cannot be read or names nothing
@@ -52,7 +55,7 @@ export async function readIds(file: string, openTree: OpenTree): Promise<string[
     .toString('utf8')
     .replace(/^\ufeff/, '')
     .split(/\r?\n/);
-  const ids = new Set(lines.map((line) => line.trim()).filter(Boolean));
+  const ids = new Set(lines.map((line) => plainPath(line.trim())).filter(Boolean));
   if (ids.size === 0) refuse(file, 'it must name images, one a line', 'it names none');
   return [...ids].sort();
 }
@@ -60,7 +63,7 @@ export async function readIds(file: string, openTree: OpenTree): Promise<string[
 /**
  * The labelled images that a file names.
  * @param labels   int32 [N], class of each image or −1 for none
- * @param ids      of the same N images, in pieces
+ * @param ids      of the same N images, and of those of the test set, which are asked for only to say what is wrong
  * @param classes  names of the classes
  * @param file     for messages
  * @param wanted   the ids it names
@@ -69,7 +72,7 @@ export async function readIds(file: string, openTree: OpenTree): Promise<string[
  */
 export async function labelsOfIds(
   labels: Int32Array,
-  ids: AsyncIterable<string[]> | Iterable<string[]>,
+  ids: { pool: Pieces; test: Pieces },
   classes: string[],
   file: string,
   wanted: string[],
@@ -77,7 +80,7 @@ export async function labelsOfIds(
   const left = new Set(wanted);
   const found: number[] = [];
   let position = 0;
-  for await (const piece of ids) {
+  for await (const piece of ids.pool) {
     for (const id of piece) {
       if (labels[position]! >= 0 && left.delete(id)) found.push(position);
       position++;
@@ -87,7 +90,9 @@ export async function labelsOfIds(
   if (left.size > 0) {
     const shown = [...left].slice(0, SHOWN).map((id) => `"${id}"`);
     const rule = 'every image it names must be a labelled one to learn from, and readable';
-    refuse(file, rule, `${left.size} of ${wanted.length} are not, such as ${shown.join(', ')}`);
+    const tested = await countIn(ids.test, left);
+    const hint = `; ${tested} of them are test images: where images.test names none, images.testFraction of each class are`;
+    refuse(file, rule, `${left.size} of ${wanted.length} are not, such as ${shown.join(', ')}${tested > 0 ? hint : ''}`);
   }
   const named = new Set(Array.from(positions, (i) => labels[i]!));
   const without = [...new Set(labels)].filter((label) => label >= 0 && !named.has(label)).sort((a, b) => a - b);
@@ -96,6 +101,12 @@ export async function labelsOfIds(
     refuse(file, 'every class needs one image at least', `${without.length} have none, such as ${shown.join(', ')}`);
   }
   return positions;
+}
+
+async function countIn(pieces: Pieces, wanted: Set<string>): Promise<number> {
+  let count = 0;
+  for await (const piece of pieces) count += piece.filter((id) => wanted.has(id)).length;
+  return count;
 }
 
 function refuse(file: string, rule: string, state: string): never {

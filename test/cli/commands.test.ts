@@ -166,6 +166,11 @@ test('fewlabels check: labels by count and by a file of ids; ids that are not th
   expect((await check('labels.file=ids.txt')).out).toContain('  ids.txt: 2 labelled images\n');
   const { status, err } = await check('labels.file=few.txt');
   expect([status, err]).toEqual([2, expect.stringMatching(/^✖ Cannot take labels from ".*few\.txt" as .*"dog"\n$/)]);
+  const every = Array.from({ length: 10 }, (_, i) => `./cat/${i}.png\n./dog/${i}.png\n`).join('');
+  const split = await folderWith(RECIPE, { ...classes({ cat: 10, dog: 10 }), 'every.txt': every });
+  const refused = await fewlabels(['check', split, '--set', 'labels.file=every.txt']);
+  expect([refused.status, refused.err]).toEqual([2, expect.stringContaining('4 of 20 are not')]);
+  expect(refused.err).toContain('4 of them are test images: where images.test names none, images.testFraction of each class are');
 });
 
 test.each([

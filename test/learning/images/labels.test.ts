@@ -64,7 +64,7 @@ describe('drawLabels', () => {
 describe('labelsOfIds', () => {
   const ids = ['c/1.png', 'a/1.png', 'a/2.png', 'b/1.png', 'unlabelled-1/1.png'];
   const known = Int32Array.of(2, 0, 0, 1, -1);
-  const named = (wanted: string[]) => labelsOfIds(known, [ids.slice(0, 2), ids.slice(2)], ['ant', 'bee', 'cat'], 'ids.txt', wanted);
+  const named = (wanted: string[]) => labelsOfIds(known, { pool: [ids.slice(0, 2), ids.slice(2)], test: [['c/7.png'], ['c/8.png']] }, ['ant', 'bee', 'cat'], 'ids.txt', wanted);
 
   test('labelsOfIds: the places of the images that are named, ascending', async () => {
     expect(await named(['a/2.png', 'b/1.png', 'c/1.png'])).toEqual(Int32Array.of(0, 2, 3));
@@ -73,6 +73,10 @@ describe('labelsOfIds', () => {
   test.each([
     [['a/1.png', 'b/1.png', 'c/1.png', 'c/9.png'], '1 of 4 are not, such as "c/9.png"'],
     [['a/1.png', 'b/1.png', 'c/1.png', 'unlabelled-1/1.png'], '1 of 4 are not, such as "unlabelled-1/1.png"'],
+    [
+      ['a/1.png', 'c/8.png', 'c/9.png', 'c/7.png'],
+      'such as "c/8.png", "c/9.png", "c/7.png"; 2 of them are test images: where images.test names none, images.testFraction of each class are',
+    ],
     [['a/1.png', 'a/2.png'], 'every class needs one image at least: 2 have none, such as "bee", "cat"'],
   ])('labelsOfIds: %j is refused with what is wrong', async (wanted, state) => {
     await expect(named(wanted)).rejects.toMatchObject({ kind: 'InvalidImages', message: expect.stringContaining(state) });
@@ -88,6 +92,7 @@ describe('readIds', () => {
 
   test('readIds: one id a line, whatever the line ends, the order and the repetitions', async () => {
     expect(await readIds(await fileWith('\ufeffb/2 x.png\r\n\r\na/1.png\nb/2 x.png\n'), openFolder)).toEqual(['a/1.png', 'b/2 x.png']);
+    expect(await readIds(await fileWith('./b/2 x.png\n.\\a\\1.png\n'), openFolder)).toEqual(['a/1.png', 'b/2 x.png']);
   });
 
   test('readIds: a file that is empty or not there is refused by its name', async () => {
