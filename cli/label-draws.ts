@@ -4,14 +4,16 @@ import { openFolder } from '../learning/images/file-tree.ts';
 import { drawLabels, labelsOfIds, readIds } from '../learning/images/labels.ts';
 import type { ShardPlan } from '../learning/images/plan-format.ts';
 
+export type Drawn = LabelDraw & { images: number };
+
 /** @returns every draw that the run will make, with the number of its labelled images. @throws Failure InvalidImages when a file of ids breaks its rules */
-export async function drawnFrom(recipe: Recipe, { header, chunks }: ShardPlan): Promise<(LabelDraw & { images: number })[]> {
+export async function drawnFrom(recipe: Recipe, { header, chunks }: ShardPlan): Promise<Drawn[]> {
   const imagesOf = (part: 'pool' | 'test') => chunks.filter(({ role }) => role === part).flatMap(({ images }) => images);
   const pool = imagesOf('pool');
   const labels = Int32Array.from(pool, ({ label }) => label);
   const ids = { pool: [pool.map(({ id }) => id)], test: [imagesOf('test').map(({ id }) => id)] };
   const labelled = labels.filter((label) => label >= 0).length;
-  const drawn: (LabelDraw & { images: number })[] = [];
+  const drawn: Drawn[] = [];
   for (const draw of labelDraws(recipe.labels)) {
     const positions =
       'file' in draw

@@ -43,7 +43,8 @@ export async function readRecipe(file: string, variables: Variables, sets: strin
   );
   const data = dataOf(document, file);
   const given = applySets(data, sets);
-  const place = ({ path }: Mistake) => (given.has(path.join('.')) ? '(--set)' : where(offsetOf(document, path)));
+  const isGiven = ({ path }: Mistake) => path.some((_, i) => given.has(path.slice(0, i + 1).join('.'))); // itself, or what it lies in
+  const place = (mistake: Mistake) => (isGiven(mistake) ? '(--set)' : where(offsetOf(document, mistake.path)));
   const mistakes = mistakesIn(data).map((mistake) => ({ mistake, text: `${mistake.message} ${place(mistake)}` }));
   const all = [
     ...missing,

@@ -3,17 +3,16 @@ import { availableParallelism } from 'node:os';
 import { labelDraws, type Recipe } from '../../contracts/recipe.ts';
 import { viewsGigabytes, viewsWhere } from '../../contracts/segments.ts';
 import { openFolder } from '../../learning/images/file-tree.ts';
-import { planShards } from '../../learning/images/plan.ts';
 import type { ShardPlan } from '../../learning/images/plan-format.ts';
 import { accuracyText, count, isShare, percent, sharesOf, shareText } from '../../report/summary.ts';
 import { secondsFor, workOf } from '../estimate.ts';
-import { drawnFrom } from '../label-draws.ts';
+import type { Drawn } from '../label-draws.ts';
+import { lookAhead } from '../look-ahead.ts';
 import { BadInput } from '../problem.ts';
 import { readRecipe, runId } from '../recipe-file.ts';
 import { type Looked, lookAtSome } from '../sample.ts';
-import { isRemote, sourcesOf, sourceText } from '../sources.ts';
+import { sourcesOf, sourceText } from '../sources.ts';
 import { roundedTime } from '../stage-rows.ts';
-import { checkStart } from '../start-weights.ts';
 import { type Context, columns } from '../terminal.ts';
 
 /** Say what the recipe would do, without starting anything. @throws BadInput, or Failure 'InvalidImages' */
@@ -21,15 +20,13 @@ export async function check(context: Context, file: string, options: { json?: bo
   const { terminal } = context;
   const recipe = await readRecipe(file, context.variables, options.set);
   const run = runId(recipe);
-  await checkStart(recipe, context.variables);
-  if (isRemote(recipe)) {
-    if (options.json) return terminal.print(JSON.stringify({ run, images: sourcesOf(recipe).map(sourceText) }));
-    return terminal.print(
-      `The recipe is right; its run is ${run}. Images are looked at when the run starts, as some files lie under s3://`,
-    );
+  const ahead = await lookAhead(recipe, context.variables);
+  if ('listed' in ahead) {
+    if (options.json) return terminal.print(JSON.stringify({ run, images: sourcesOf(recipe).map(sourceText), listed: ahead.listed }));
+    const here = ahead.listed.map(({ source, images, classes }) => `  ${source}: ${count(images)} images${classes > 0 ? `, ${classes} classes` : ''}`);
+    return terminal.print([`The recipe is right; its run is ${run}. Files under s3:// are looked at when the run starts`, ...here].join('\n'));
   }
-  const plan = await planShards({ images: recipe.images, seed: recipe.seed, openTree: openFolder });
-  const draws = await drawnFrom(recipe, plan);
+  const { plan, draws } = ahead;
   const looked = await lookAtSome(plan, recipe.images.size, openFolder);
   const facts = factsOf(recipe, run, plan, draws, looked);
   if (options.json) terminal.print(JSON.stringify(facts));
@@ -44,9 +41,7 @@ export async function check(context: Context, file: string, options: { json?: bo
 
 type Facts = ReturnType<typeof factsOf>;
 
-type Draws = Awaited<ReturnType<typeof drawnFrom>>;
-
-function factsOf(recipe: Recipe, run: string, { header, chunks }: ShardPlan, draws: Draws, looked: Looked) {
+function factsOf(recipe: Recipe, run: string, { header, chunks }: ShardPlan, draws: Drawn[], looked: Looked) {
   const { classes, pool, test, size } = header;
   const labelsOf = (role: 'pool' | 'test') =>
     chunks.filter((chunk) => chunk.role === role).flatMap(({ images }) => images.map(({ label }) => label));

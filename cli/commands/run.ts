@@ -1,16 +1,10 @@
 /** `fewlabels run RECIPE` */
-
-import type { Recipe } from '../../contracts/recipe.ts';
-import { openFolder } from '../../learning/images/file-tree.ts';
-import { planShards } from '../../learning/images/plan.ts';
-import { drawnFrom } from '../label-draws.ts';
+import { lookAhead } from '../look-ahead.ts';
 import { makeFolder } from '../outcome.ts';
 import { EXIT, Quit } from '../problem.ts';
 import { readRecipe, runId } from '../recipe-file.ts';
 import { openSession } from '../session.ts';
-import { isRemote } from '../sources.ts';
 import { start } from '../start.ts';
-import { checkStart } from '../start-weights.ts';
 import type { Context } from '../terminal.ts';
 import { watchToEnd } from '../watch-to-end.ts';
 
@@ -20,8 +14,7 @@ export type RunOptions = { detach?: boolean; json?: boolean; set?: string[]; out
 export async function run(context: Context, file: string, options: RunOptions): Promise<void> {
   const { terminal } = context;
   const recipe = await readRecipe(file, context.variables, options.set);
-  await checkImages(recipe);
-  await checkStart(recipe, context.variables);
+  await lookAhead(recipe, context.variables);
   if (!options.detach) await makeFolder(options.out);
   const id = runId(recipe);
   const interrupted = context.catchInterrupt();
@@ -41,10 +34,4 @@ export async function run(context: Context, file: string, options: RunOptions): 
     terminal.say(`\nThe run goes on. To watch it again: fewlabels run ${file}   To stop it: fewlabels cancel ${id}`);
   }
   if (status !== EXIT.done) throw new Quit(status);
-}
-
-/** The same planning and label draws as the run's, so that bad images end the command before anything starts. */
-async function checkImages(recipe: Recipe): Promise<void> {
-  if (isRemote(recipe)) return;
-  await drawnFrom(recipe, await planShards({ images: recipe.images, seed: recipe.seed, openTree: openFolder }));
 }

@@ -131,6 +131,35 @@ test.each(BAD_IMAGES)('fewlabels run, check: %s is one message and 2, and nothin
   }
 });
 
+test('fewlabels run, check: everything that is not there is told at once, before anything else', async () => {
+  const file = await folderWith(
+    'name: cells\nimages: {train: images, test: no-test, unlabelled: [s3://bucket/more, no-more]}\nlabels: {file: no-ids.txt}\npretrain: {start: no-start.safetensors}\n',
+    classes({ cat: 3, dog: 3 }),
+  );
+  for (const command of ['check', 'run']) {
+    const { status, out, err } = await fewlabels([command, file]);
+    expect([command, status, out]).toEqual([command, 2, '']);
+    const keys = ['images.test', 'images.unlabelled[1]', 'labels.file', 'pretrain.start'];
+    for (const key of keys) expect(err).toContain(`✖ Cannot read ${key} as it must exist: "`);
+    expect(lineCount(err)).toBe(keys.length);
+  }
+});
+
+test('fewlabels check: mistakes of images and of labels are told together', async () => {
+  const file = await folderWith('name: cells\nimages: {train: images}\nlabels: {file: no-ids.txt}\n', classes({ cat: 3, dog: 1 }));
+  const { status, err } = await fewlabels(['check', file]);
+  expect([status, lineCount(err)]).toEqual([2, 2]);
+  for (const text of ['Cannot read labels.file', '"dog" has 1']) expect(err).toContain(text);
+});
+
+test('fewlabels check: of sources on both sides those on this machine are looked at', async () => {
+  const recipe = 'name: cells\nimages: {train: images, unlabelled: [s3://bucket/more]}\n';
+  const good = await fewlabels(['check', await folderWith(recipe, classes({ cat: 3, dog: 2 }))]);
+  expect([good.status, good.out]).toEqual([0, expect.stringMatching(/s3:\/\/ are looked at when the run starts\n {2}.*images: 5 images, 2 classes\n/)]);
+  const empty = await fewlabels(['check', await folderWith(recipe, {})]);
+  expect([empty.status, empty.err]).toEqual([2, expect.stringMatching(/^✖ Cannot .*images.*\n$/)]);
+});
+
 test('fewlabels check: counts per class, the split, and the images that cannot be read', async () => {
   const files: Files = { ...classes({ cat: 10, dog: 10 }), 'images/dog/text.png': 'this is no image' };
   const file = await folderWith(`${RECIPE.replace('images: {', 'images: {setAsideLimit: 0.5, ')}labels: {fractions: [0.5, 1]}\n`, files);

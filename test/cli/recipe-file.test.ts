@@ -138,6 +138,10 @@ test('readRecipe: --set changes and adds keys, its mistakes are told as its own'
     ['s3://bucket/more'],
   ]);
   expect(await mistakesOf(GOOD, { sets: ['pretrain.epochs=0'] })).toEqual(['pretrain.epochs must be ≥ 1: got 0 (--set)']);
+  expect(await mistakesOf(`${GOOD}pretrain: {epochs: 3}\n`, { sets: ['pretrain={epochs: 0, learningRate: {base: -1}}'] })).toEqual([
+    expect.stringContaining('pretrain.epochs must be ≥ 1: got 0 (--set)'),
+    expect.stringContaining('pretrain.learningRate.base must be > 0: got -1 (--set)'),
+  ]);
   expect(await mistakesOf(GOOD, { sets: ['epochs'] })).toEqual(['--set takes section.key=value: got "epochs"']);
   expect(await mistakesOf(GOOD, { sets: ['labels.fractions=[1'] })).toEqual([expect.stringContaining('got "labels.fractions=[1"')]);
 });
