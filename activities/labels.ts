@@ -3,7 +3,7 @@ import type { LabelsRef } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import type { DrawLabelsInput, DrawLabelsResult, SplitLabelsInput, SplitLabelsResult } from '../contracts/stages.ts';
 import type { OpenTree } from '../learning/images/file-tree.ts';
-import { type HeldOut, holdOut } from '../learning/images/hold-out.ts';
+import { type HeldOut, holdOut, holdOutToJudge } from '../learning/images/hold-out.ts';
 import { drawLabels, labelsOfIds, readIds } from '../learning/images/labels.ts';
 import { decodeSafetensors, encodeSafetensors } from '../learning/safetensors.ts';
 import type { Artifacts } from '../store/artifacts.ts';
@@ -12,10 +12,6 @@ import { type Identity, labelsOf, splitOf } from './identity.ts';
 import { idsOfSet, objectNamed, openSet, readLabels } from './shardset.ts';
 
 const POSITIONS_FILE = 'positions.safetensors';
-/** Share of the labelled images to judge trainings on the rest by. */
-const JUDGED_BY = 0.2;
-/** With fewer images the accuracies of two trainings differ by chance: their standard error is 5 points at a hundred. */
-const LEAST_JUDGED_BY = 100;
 
 export function labelActivities(artifacts: Artifacts, openTree: OpenTree) {
   return {
@@ -45,8 +41,8 @@ export function labelActivities(artifacts: Artifacts, openTree: OpenTree) {
       return attempt(async (current) => {
         const { manifest } = await openSet(artifacts, images.pool);
         const drawn = await readPositions(artifacts, labels);
-        const parts = holdOut(await readLabels(artifacts, manifest), drawn, JUDGED_BY, 0, seed);
-        if (parts.heldOut.length < LEAST_JUDGED_BY) return {};
+        const parts = holdOutToJudge(await readLabels(artifacts, manifest), drawn, seed);
+        if (!parts) return {};
         return { split: await commitLabels(artifacts, splitOf(images.pool, labels, seed), parts, {}, current) };
       });
     },

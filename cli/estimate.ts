@@ -24,7 +24,7 @@ export function forwardCost({ depth, width, stem, selectiveKernel }: Sized, size
   return MULTIPLY_ADDS[kind][depth] * kernels * width ** 2 * (size / (kind === 'small' ? 32 : 224)) ** 2;
 }
 
-/** Work of a recipe in multiply-adds. @param labelled  labelled images of each label draw */
+/** Work of a recipe in multiply-adds. @param labelled  images that each label draw trains on */
 export function workOf(recipe: Recipe, pool: number, labelled: number[]): { pretrain: number; labels: number; distill: number } {
   const { encoder, pretrain, finetune, distill, images } = recipe;
   const { teachers = 1 } = distill;

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { Failure } from '../contracts/failures.ts';
 import type { ImageSource, Recipe } from '../contracts/recipe.ts';
+import { memoryMistake } from '../contracts/recipe-rules.ts';
 import { openFolder } from '../learning/images/file-tree.ts';
 import type { Role } from '../learning/images/listing.ts';
 import { planShards } from '../learning/images/plan.ts';
@@ -32,17 +33,18 @@ export async function lookAhead(recipe: Recipe, variables: Record<string, string
       return undefined;
     });
   if (!isMissing('pretrain.start')) await gather(() => checkStart(recipe, variables));
-  const ahead = isRemote(recipe)
-    ? await gather(async () => ({ listed: await listHere(recipe, places) }))
-    : isMissing('images')
-      ? undefined
-      : await gather(async () => {
-          const plan = await planShards({ images: recipe.images, seed: recipe.seed, openTree: openFolder });
-          return { plan, draws: isMissing('labels.file') ? [] : await drawnFrom(recipe, plan) };
-        });
-  if (mistakes.length > 1) throw new BadInput(mistakes.flatMap(explain));
-  if (mistakes.length === 1 || !ahead) throw mistakes[0];
-  return ahead;
+  const plan = isRemote(recipe) || isMissing('images') ? undefined : await gather(() => planHere(recipe));
+  const draws = plan && !isMissing('labels.file') ? await gather(() => drawnFrom(recipe, plan)) : undefined;
+  const listed = isRemote(recipe) ? await gather(() => listHere(recipe, places)) : undefined;
+  if (mistakes.length > 0) throw mistakes.length > 1 ? new BadInput(mistakes.flatMap(explain)) : mistakes[0];
+  return plan && draws ? { plan, draws } : { listed: listed ?? [] };
+}
+
+async function planHere(recipe: Recipe): Promise<ShardPlan> {
+  const plan = await planShards({ images: recipe.images, seed: recipe.seed, openTree: openFolder });
+  const mistake = memoryMistake(recipe, plan.header.pool.images);
+  if (mistake) throw new BadInput(`${mistake.path.join('.')} ${mistake.message}`);
+  return plan;
 }
 
 /** Places on this machine where there is nothing. */

@@ -16,6 +16,13 @@ export function mistakesBetween(recipe: Recipe): Mistake[] {
   return [...inLabels(recipe), ...inHeads(recipe), ...inViews(recipe), ...inRates(recipe), ...inParts(recipe), ...inNetworks(recipe)];
 }
 
+/** The rule between the memory and the images to learn from, of which there are so many: it is known once they are listed. */
+export function memoryMistake({ pretrain: { memory } }: Recipe, images: number): Mistake | undefined {
+  if (memory.size < images) return undefined;
+  const message = `must be below the ${images} images to learn from, as an image’s own would be among its negatives, got ${memory.size}`;
+  return { path: ['pretrain', 'memory', 'size'], message, between: ['pretrain.memory', 'images'] };
+}
+
 function inLabels({ labels }: Recipe): Mistake[] {
   const { draws } = labels;
   const between = ['labels.fractions', 'labels.perClass', 'labels.file', 'labels.draws'];

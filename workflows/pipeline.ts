@@ -10,6 +10,7 @@ import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import { isTeachersSize, studentEncoder } from '../contracts/architecture.ts';
 import type { ClassifierRef, ImagesRef, RepresentationRef } from '../contracts/artifacts.ts';
 import { type LabelDraw, type LabelShare, labelDraws, Recipe } from '../contracts/recipe.ts';
+import { memoryMistake } from '../contracts/recipe-rules.ts';
 import type { RunResult, Score } from '../contracts/scores.ts';
 import { trainBaseline } from './baseline.ts';
 import { light, training } from './policies.ts';
@@ -25,6 +26,8 @@ export async function pipeline(input: unknown): Promise<RunResult> {
 
   const images = await shardImages(recipe, tracker);
   tracker.setAside(images.setAside);
+  const mistake = memoryMistake(recipe, images.pool.images);
+  if (mistake) throw refusal([mistake]);
   const representation = await pretrain(recipe, images, tracker);
   tracker.expect('classifier', 2 * draws.length);
   tracker.expect('student', draws.length * recipe.distill.epochs);
@@ -122,8 +125,12 @@ async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation
 function readRecipe(input: unknown): Recipe {
   const parsed = Recipe.safeParse(input);
   if (parsed.success) return parsed.data;
-  const mistakes = parsed.error.issues.map(({ path, message }) => `✖ ${path.join('.') || 'recipe'}: ${message}`);
-  throw ApplicationFailure.nonRetryable(
+  throw refusal(parsed.error.issues);
+}
+
+function refusal(issues: { path: PropertyKey[]; message: string }[]): ApplicationFailure {
+  const mistakes = issues.map(({ path, message }) => `✖ ${path.join('.') || 'recipe'}: ${message}`);
+  return ApplicationFailure.nonRetryable(
     `Cannot start as the recipe breaks ${mistakes.length} rule(s):\n${mistakes.join('\n')}`,
     'InvalidRecipe',
   );

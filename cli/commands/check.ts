@@ -1,5 +1,6 @@
 /** `fewlabels check RECIPE` */
 import { availableParallelism } from 'node:os';
+import { isTeachersSize } from '../../contracts/architecture.ts';
 import { labelDraws, type Recipe } from '../../contracts/recipe.ts';
 import { viewsGigabytes, viewsWhere } from '../../contracts/segments.ts';
 import { openFolder } from '../../learning/images/file-tree.ts';
@@ -50,7 +51,7 @@ function factsOf(recipe: Recipe, run: string, { header, chunks }: ShardPlan, dra
   const work = workOf(
     recipe,
     pool.images,
-    draws.map(({ images }) => images),
+    draws.map(({ images, heldOut }) => images - heldOut),
   );
   const seconds = secondsFor(work.pretrain + work.labels + work.distill, recipe.encoder.width, availableParallelism());
   const counts = [perClass(learn), perClass(tested)];
@@ -77,7 +78,8 @@ function describe(recipe: Recipe, { run, classes, pool, test, size, draws, views
     const group = draws.filter((draw) => isShare(draw, share));
     const asked = labelDraws(recipe.labels).filter((draw) => isShare(draw, share)).length;
     const often = asked > group.length ? ', all there are: one draw' : asked > 1 ? `, ${asked} draws` : '';
-    return `  ${shareText(share).padStart(5)}: ${count(group[0]?.images ?? 0)} labelled images${often}`;
+    const { images = 0, heldOut = 0 } = group[0] ?? {};
+    return `  ${shareText(share).padStart(5)}: ${count(images)} labelled images${often}${keptText(recipe.labels.calibration, heldOut)}`;
   });
   const unreadable = looked.unreadable.slice(0, 10).map(({ image, reason }) => `  ${image}: ${reason}`);
   return [
@@ -91,7 +93,7 @@ function describe(recipe: Recipe, { run, classes, pool, test, size, draws, views
     'Labels used',
     ...perShare,
     '',
-    `Would run: ${pool.shards + test.shards} shards, ${recipe.pretrain.epochs} epochs of pretraining, ${2 * draws.length} trainings on labels (classifier and baseline), ${draws.length} students of ${recipe.distill.epochs} epochs`,
+    `Would run: ${pool.shards + test.shards} shards, ${recipe.pretrain.epochs} epochs of pretraining, ${trainingsText(recipe, draws)}, ${draws.length} students of ${recipe.distill.epochs} epochs`,
     viewsText(recipe.views, views),
     `Time: perhaps ${roundedTime(estimate.seconds)} on the ${estimate.cores} cores of this machine (a guess from the size of the network)`,
     '',
@@ -100,6 +102,24 @@ function describe(recipe: Recipe, { run, classes, pool, test, size, draws, views
       : `${count(looked.unreadable.length)} of the ${count(looked.images)} images looked at cannot be read and would be set aside:`,
     ...unreadable,
   ];
+}
+
+function keptText(calibration: number, heldOut: number): string {
+  if (calibration === 0) return '';
+  return heldOut > 0 ? `; ${count(heldOut)} of them kept for calibration` : '; too few to keep any for calibration';
+}
+
+/** `4 trainings on labels (2 classifiers, 2 baselines)` */
+function trainingsText({ encoder, distill }: Recipe, draws: Drawn[]): string {
+  const networks = isTeachersSize(encoder, distill.student) ? 1 : 2;
+  const kinds: [number, one: string, several: string][] = [
+    [draws.length * (distill.teachers ?? 1), 'classifier', 'classifiers'],
+    [draws.length, 'baseline', 'baselines'],
+    [draws.length * (networks - 1), 'baseline of the student’s size', 'baselines of the student’s size'],
+    [draws.reduce((sum, { rates }) => sum + networks * rates, 0), 'try of a rate', 'tries of rates'],
+  ];
+  const parts = kinds.filter(([number]) => number > 0).map(([number, one, several]) => `${count(number)} ${number === 1 ? one : several}`);
+  return `${count(kinds.reduce((sum, [number]) => sum + number, 0))} trainings on labels (${parts.join(', ')})`;
 }
 
 /** Who renders the views, and why. */

@@ -9,6 +9,11 @@ const FEWEST = 50;
 /** More would tell nothing new, and are better learnt from. */
 const MOST = 2000;
 
+/** Share of the labelled images to judge trainings on the rest by. */
+const JUDGED_BY = 0.2;
+/** With fewer images the accuracies of two trainings differ by chance: their standard error is 5 points at a hundred. */
+const FEWEST_JUDGED_BY = 100;
+
 /** Positions in the pool, int32, ascending. */
 export type HeldOut = { training: Int32Array; heldOut: Int32Array };
 
@@ -36,4 +41,10 @@ export function holdOut(labels: Int32Array, drawn: Int32Array, share: number, dr
   if (held.length < FEWEST) return { training: drawn, heldOut: new Int32Array() };
   const isHeld = new Set(held);
   return { training: drawn.filter((position) => !isHeld.has(position)), heldOut: Int32Array.from(held).sort() };
+}
+
+/** A fifth held out, to judge trainings on the rest by; nothing where that would be fewer than 100. Else as `holdOut`. */
+export function holdOutToJudge(labels: Int32Array, drawn: Int32Array, seed: number): HeldOut | undefined {
+  const parts = holdOut(labels, drawn, JUDGED_BY, 0, seed);
+  return parts.heldOut.length < FEWEST_JUDGED_BY ? undefined : parts;
 }

@@ -202,6 +202,32 @@ test('fewlabels check: labels by count and by a file of ids; ids that are not th
   expect(refused.err).toContain('4 of them are test images: where images.test names none, images.testFraction of each class are');
 });
 
+test('fewlabels check: counts all trainings on labels, and what is kept for calibration', async () => {
+  const file = await folderWith('name: shapes\nimages: {train: {generated: shapes, perClass: 105}, size: 16}\n', {});
+  const check = async (...sets: string[]) => (await fewlabels(['check', file, ...sets.flatMap((set) => ['--set', set])])).out;
+  const usual = await check('labels={fractions: [0.1, 1]}');
+  expect(usual).toContain('4 trainings on labels (2 classifiers, 2 baselines), 2 students');
+  expect(usual).not.toContain('calibration');
+  const all = await check(
+    'labels={fractions: [0.1, 1], calibration: 0.2}',
+    'distill={teachers: 3, student: {width: 0.25}}',
+    'finetune.baseline.alsoTry=[0.2, 0.4]',
+  );
+  expect(all).toContain('10 trainings on labels (6 classifiers, 2 baselines, 2 baselines of the student’s size), 2 students'); // 402 to train on are too few to try rates
+  expect(all).toMatch(/10 %: 48 labelled images; too few to keep any for calibration\n/);
+  expect(all).toMatch(/100 %: 504 labelled images; 102 of them kept for calibration\n/);
+  const tried = await check('labels={fractions: [1]}', 'distill={student: {width: 0.25}}', 'finetune.baseline.alsoTry=[0.2, 0.4]');
+  expect(tried).toContain('9 trainings on labels (1 classifier, 1 baseline, 1 baseline of the student’s size, 6 tries of rates)');
+});
+
+test('fewlabels check, run: a memory above the images there are is refused', async () => {
+  const file = await folderWith(RECIPE, classes({ cat: 10, dog: 10 }));
+  for (const command of ['check', 'run']) {
+    const { status, err } = await fewlabels([command, file, '--set', 'pretrain.memory.size=16']);
+    expect([status, err]).toEqual([2, expect.stringMatching(/^✖ pretrain\.memory\.size must be below the 16 images to learn from, .* got 16\n$/)]);
+  }
+});
+
 test.each([
   // 16 images · 20 epochs · 2 views · 32² · 3 bytes = 2.0 MB
   [

@@ -272,6 +272,15 @@ describe('pipeline', () => {
     });
   }, 60_000);
 
+  test('a memory above the images to learn from fails before any training', async () => {
+    const failed = workers.run('bad-memory', { ...RECIPE, pretrain: { ...RECIPE.pretrain, memory: { size: 144 } } });
+    await expect(failed.catch(failureOf)).resolves.toMatchObject({
+      kind: 'InvalidRecipe',
+      message: expect.stringContaining('pretrain.memory.size: must be below the 144 images to learn from'),
+    });
+    expect(Object.keys(await activitiesOf('bad-memory'))).not.toContain('pretrain');
+  }, 60_000);
+
   test('a killed trainer and a killed training worker change nothing in the student', async () => {
     const undisturbed = await workers.run('long-undisturbed', LONG);
     const disturbed = await startWorkers(inject('services'), 'pipeline-test-killed');

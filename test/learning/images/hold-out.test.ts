@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { holdOut } from '../../../learning/images/hold-out.ts';
+import { holdOut, holdOutToJudge } from '../../../learning/images/hold-out.ts';
 
 /** 400 images of class 0, 200 of class 1, one of class 2, and every third position without a label. */
 const LABELS = Int32Array.from({ length: 900 }, (_, i) => (i % 3 === 2 ? -1 : i === 0 ? 2 : i % 9 < 6 ? 0 : 1));
@@ -34,4 +34,11 @@ test('holdOut: the same draw holds out the same images, another draw or seed oth
   expect(held(0, 1)).toEqual(held(0, 1));
   expect(held(1, 1)).not.toEqual(held(0, 1));
   expect(held(0, 2)).not.toEqual(held(0, 1));
+});
+
+test('holdOutToJudge: a fifth, nothing where that would be fewer than a hundred', () => {
+  const labels = new Int32Array(500);
+  const judged = (images: number) => holdOutToJudge(labels, Int32Array.from(labels.keys()).subarray(0, images), 1);
+  expect(judged(500)?.heldOut).toHaveLength(100);
+  expect(judged(497)).toBeUndefined(); // 99
 });
