@@ -29,7 +29,7 @@ export function evaluateActivities(settings: TrainerSettings) {
         const { images, draw, labels, representation, evaluationCrop, compute, graded } = input;
         const identity = evaluationOf(images.test, draw, input);
         const found = await artifacts.find('evaluation', identity.key);
-        if (found) return { key: found.key, digest: found.digest, scores: found.facts.scores as Score[] };
+        if (found) return { key: found.key, digest: found.digest, scores: (found.facts.scores as Score[]).map((score) => ({ ...score, ...draw })) };
 
         const { shards } = await openSet(artifacts, images.test);
         const given = MODELS.flatMap((name) => (input[name] ? [{ name, key: input[name].key }] : []));

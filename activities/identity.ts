@@ -46,7 +46,8 @@ export function representationOf({
 }: PretrainRecipe & { images: ImagesRef }): Identity & { architecture: Architecture } {
   const architecture = representationArchitecture({ encoder, pretrain }, images.size);
   const { segmentEpochs, start: _file, memory, accumulate, ...always } = pretrain;
-  const science = { ...always, memory: memory.size > 0 ? memory : undefined, accumulate: unlessOne(accumulate) };
+  const { projection } = architecture;
+  const science = { ...always, projection, memory: memory.size > 0 ? memory : undefined, accumulate: unlessOne(accumulate) };
   const inputs = [images.pool.digest, ...(start ? [start.digest] : [])];
   return {
     ...identity('representation', { architecture, views: viewSettings(views, images.size), pretrain: science, seed }, inputs),
@@ -69,7 +70,6 @@ export function classifierOf({
   labels,
   representation,
   encoder,
-  pretrain,
   finetune,
   judged,
   seed,
@@ -83,7 +83,7 @@ export function classifierOf({
     contrastive: both.contrastive.weight > 0 ? both.contrastive : undefined,
   };
   const { alsoTry, ...baseline } = tuned;
-  const architecture = classifierArchitecture({ encoder, pretrain, finetune }, images.size, images.classes.length);
+  const architecture = classifierArchitecture({ encoder, finetune }, images.size, images.classes.length);
   const frozen = train === 'all' ? {} : { train };
   const training = representation
     ? { ...budget, ...frozen, headLearningRateFactor, learningRate, weightDecay }
@@ -127,7 +127,8 @@ export function evaluationOf(
     evaluationCrop = 1,
   }: Omit<EvaluateInput, 'images' | 'draw' | 'compute'>,
 ): Identity {
-  const slice = { ...draw, ...(graded ? { graded } : {}), ...(evaluationCrop === 1 ? {} : { evaluationCrop }) };
+  const which = 'file' in draw ? { draw: draw.draw } : draw; // what a file names is in the models, and where it lies is no matter
+  const slice = { ...which, ...(graded ? { graded } : {}), ...(evaluationCrop === 1 ? {} : { evaluationCrop }) };
   const optional = [
     ...(representation || labels.heldOut ? [labels] : []),
     ...(representation ? [representation] : []),

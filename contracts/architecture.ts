@@ -17,20 +17,26 @@ function architecture({ depth, width, stem: wanted, ...options }: EncoderRecipe,
   return { encoder, ...head, size };
 }
 
+/**
+ * Stands for the width of a projection where a network has none, so that no key depends on one: the recipe's default, as older artifacts
+ * have it.
+ */
+const NO_PROJECTION = 64;
+
 type Pretrained = { encoder: EncoderRecipe; pretrain: Pick<Recipe['pretrain'], 'headLayers' | 'projection'> };
 
 /** The encoder with its whole projection head. @param size  side of the images, pixels */
 export function representationArchitecture({ encoder, pretrain: { headLayers, projection } }: Pretrained, size: number): Architecture {
-  return architecture(encoder, size, { headLayers, projection, classes: 0 });
+  return architecture(encoder, size, { headLayers, projection: headLayers > 0 ? projection : NO_PROJECTION, classes: 0 });
 }
 
 /** The encoder with the head layers that fine-tuning keeps, and a classifier. */
 export function classifierArchitecture(
-  { encoder, pretrain, finetune }: Pretrained & Pick<Recipe, 'finetune'>,
+  { encoder, finetune }: { encoder: EncoderRecipe } & Pick<Recipe, 'finetune'>,
   size: number,
   classes: number,
 ): Architecture {
-  return architecture(encoder, size, { headLayers: finetune.fromHeadLayer, projection: pretrain.projection, classes });
+  return architecture(encoder, size, { headLayers: finetune.fromHeadLayer, projection: NO_PROJECTION, classes });
 }
 
 /** What the student's encoder is by the recipe: the teacher's, but for what is said of the student. */

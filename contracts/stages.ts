@@ -67,7 +67,6 @@ export type FinetuneInput = {
   labels: LabelsRef;
   representation?: RepresentationRef;
   encoder: EncoderRecipe;
-  pretrain: Pick<Recipe['pretrain'], 'headLayers' | 'projection'>;
   finetune: Recipe['finetune'];
   /** Judge it by the images that are held out of `labels`. */
   judged?: boolean;

@@ -56,6 +56,7 @@ export function viewSettings(views: z.infer<typeof Views>, size: number): ViewSe
   const { jitter, minArea, solarize, erasing } = views;
   const blur = views.blur === 'auto' ? size > 32 : views.blur;
   const isIdle: Partial<Record<keyof ViewLaws, boolean>> = {
+    aspect: minArea === 1,
     jitterForm: jitter === 0,
     jitterProbability: jitter === 0,
     blurProbability: !blur,

@@ -77,7 +77,6 @@ async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation
     images,
     labels,
     encoder,
-    pretrain: { headLayers: recipe.pretrain.headLayers, projection: recipe.pretrain.projection },
     finetune,
     seed,
     compute,

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { classifierOf, evaluationOf, labelsOf, representationOf, studentOf, viewsOf } from '../../activities/identity.ts';
 import type { ImagesRef, LabelsRef } from '../../contracts/artifacts.ts';
-import { Recipe, type RecipeInput } from '../../contracts/recipe.ts';
+import { type LabelDraw, Recipe, type RecipeInput } from '../../contracts/recipe.ts';
 import { VIEW_LAWS } from '../../contracts/views.ts';
 
 const set = (digest: string) => ({ kind: 'shards' as const, key: digest, digest, images: 10, shards: 1, labelled: 10 });
@@ -82,6 +82,7 @@ test('viewsOf: a law of what never happens does not count', () => {
   expect(viewsKey({ solarizeThreshold: 0.1, erasingArea: [0.1, 0.2], erasingAspect: [1, 2] })).toBe(viewsKey({}));
   expect(viewsKey({ blur: false, blurProbability: 0.1, blurSigma: [1, 2] })).toBe(viewsKey({ blur: false }));
   expect(viewsKey({ jitter: 0, jitterForm: 'v1', jitterProbability: 0.1 })).toBe(viewsKey({ jitter: 0 }));
+  expect(viewsKey({ minArea: 1, aspect: [1, 2] })).toBe(viewsKey({ minArea: 1 }));
 });
 
 test('an option that is off is no part of a key, and one that is on is', () => {
@@ -136,6 +137,21 @@ test('classifierOf: rates to try do not count by themselves, as a baseline is wh
   expect(classifierKey(tried, false)).toBe(classifierKey({}, false));
   const input = { ...recipeOf(), images, labels };
   expect(classifierOf({ ...input, judged: true }).key).not.toBe(classifierOf(input).key);
+});
+
+test('the width of a projection counts for a network that has one, and no key of the default changes', () => {
+  const bare = { pretrain: { headLayers: 0 }, finetune: { fromHeadLayer: 0 } };
+  expect(representationKey({ pretrain: { projection: 32 } })).not.toBe(representationKey());
+  expect(representationKey({ ...bare, pretrain: { headLayers: 0, projection: 32 } })).toBe(representationKey(bare));
+  for (const pretrained of [true, false])
+    expect(classifierKey({ pretrain: { projection: 32 } }, pretrained)).toBe(classifierKey({}, pretrained));
+  // As they were when both stood in every key.
+  expect([representationKey(), representationKey(bare), classifierKey(), classifierKey({}, false)]).toEqual([
+    'REPRESENTATION',
+    'BARE',
+    'CLASSIFIER',
+    'BASELINE',
+  ]);
 });
 
 test('classifierOf: how many images make a pack counts where they are fewer than 1,024, above 295 px', () => {
@@ -201,6 +217,14 @@ test('labelsOf: of a file its ids count, not its place or the seed', () => {
   const drawn = (seed: number, share: { fraction: number } | { perClass: number }) =>
     labelsOf(images.pool, 2, { ...share, draw: 0 }, seed).key;
   expect(new Set([drawn(1, { fraction: 1 }), drawn(2, { fraction: 1 }), drawn(1, { perClass: 1 })]).size).toBe(3);
+});
+
+test('evaluationOf: where a file of labels lies does not count, nor what it is called', () => {
+  const ref = <K extends string>(kind: K, digest: string) => ({ kind, key: digest, digest });
+  const models = { baseline: ref('classifier', 'b'), classifier: ref('classifier', 'c'), student: ref('student', 's'), labels };
+  const key = (draw: LabelDraw) => evaluationOf(images.test, draw, models).key;
+  expect(key({ file: '/b/others.txt', draw: 0 })).toBe(key({ file: '/a/ids.txt', draw: 0 }));
+  expect(new Set([key({ file: 'a', draw: 0 }), key({ fraction: 1, draw: 0 }), key({ perClass: 1, draw: 0 })]).size).toBe(3);
 });
 
 test('viewsOf: every segment and shard has views of its own', () => {
