@@ -20,19 +20,43 @@ from torch.nn import functional as F
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 200: (3, 24, 36, 3)}
 
 
-class Block(nn.Module):
-    """Two 3×3 convolutions, or 1×1, 3×3, 1×1; the stride is on the 3×3."""
+class ShortcutPool(nn.Module):
+    """2×2 means, as SimCLR pads ResNet-D: the zeros right and below count at stride 2, and at stride 1 only the cells there are."""
 
-    def __init__(self, source: int, inner: int, target: int, stride: int, bottleneck: bool, shortcut: bool):
+    def __init__(self, stride: int):
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x):
+        means = F.avg_pool2d(F.pad(x, (0, 1, 0, 1)), 2, self.stride)
+        if self.stride == 2:
+            return means
+        return means / F.avg_pool2d(F.pad(torch.ones_like(x[:1, :1]), (0, 1, 0, 1)), 2, 1)
+
+
+class Block(nn.Module):
+    """Two 3×3 convolutions, or 1×1, 3×3, 1×1; the stride is on the 3×3. With selective kernels the 3×3 has two branches, which are mixed."""
+
+    def __init__(self, source: int, inner: int, target: int, stride: int, bottleneck: bool, shortcut: bool, kernels: bool):
         super().__init__()
         sizes = ((1, 1), (3, stride), (1, 1)) if bottleneck else ((3, stride), (3, 1))
         widths = [source, *[inner] * (len(sizes) - 1), target]
         self.count = len(sizes)
         for i, (size, step) in enumerate(sizes, 1):
-            self.add_module(f"conv{i}", nn.Conv2d(widths[i - 1], widths[i], size, step, size // 2, bias=False))
-            self.add_module(f"bn{i}", nn.BatchNorm2d(widths[i]))
+            width = 2 * widths[i] if kernels and i == 2 else widths[i]
+            self.add_module(f"conv{i}", nn.Conv2d(widths[i - 1], width, size, step, size // 2, bias=False))
+            self.add_module(f"bn{i}", nn.BatchNorm2d(width))
         self.downsample = (
-            nn.Sequential(nn.Conv2d(source, target, 1, stride, bias=False), nn.BatchNorm2d(target)) if shortcut else nn.Identity()
+            nn.Sequential(nn.Conv2d(source, target, 1, 1 if kernels else stride, bias=False), nn.BatchNorm2d(target))
+            if shortcut
+            else nn.Identity()
+        )
+        self.pool = ShortcutPool(stride) if kernels and shortcut else nn.Identity()
+        middle = max(int(inner * 0.0625), 32)
+        self.mixing = (
+            nn.Sequential(nn.Linear(inner, middle, bias=False), nn.BatchNorm1d(middle), nn.ReLU(), nn.Linear(middle, 2 * inner, bias=False))
+            if kernels
+            else None
         )
 
     def forward(self, x):
@@ -40,11 +64,18 @@ class Block(nn.Module):
         for i in range(1, self.count + 1):
             y = getattr(self, f"bn{i}")(getattr(self, f"conv{i}")(y))
             y = F.relu(y) if i < self.count else y
-        return F.relu(y + self.downsample(x))
+            y = self.mixed(y) if i == 2 and self.mixing is not None else y
+        return F.relu(y + self.downsample(self.pool(x)))
+
+    def mixed(self, y):
+        """Both branches, channel by channel in shares that the whole map decides."""
+        branches = y.unflatten(1, (2, -1))
+        shares = self.mixing(branches.sum(1).mean((2, 3))).unflatten(1, (2, -1)).softmax(1)
+        return (branches * shares[..., None, None]).sum(1)
 
 
 class Network(nn.Module):
-    """Encoder, the head layers that are kept, and the classifier where there is one. Names are torchvision's."""
+    """Encoder, the head layers that are kept, and the classifier where there is one. Names are torchvision's, as far as it has them."""
 
     def __init__(self, encoder: dict, headLayers: int, classes: int, **_rest):  # noqa: N803, names as they are in the file
         super().__init__()
@@ -52,10 +83,16 @@ class Network(nn.Module):
         self.same = encoder.get("padding", "simclr") == "simclr"
         bottleneck = encoder["depth"] >= 50
         channels = [max(8, int(64 * 2**group * encoder["width"] + 0.5)) for group in range(4)]
-        size, stride = (3, 1) if self.stem == "small" else (7, 2)
-        self.conv1 = nn.Conv2d(3, channels[0], size, stride, size // 2, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels[0])
-        source = channels[0]
+        kernels = bottleneck and encoder.get("selectiveKernel", False)
+        source, half = channels[0], max(8, int(32 * encoder["width"] + 0.5))
+        if self.stem == "small":
+            layers = [(3, source, 3, 1)]
+        else:
+            layers = [(3, half, 3, 2), (half, half, 3, 1), (half, source, 3, 1)] if kernels else [(3, source, 7, 2)]
+        self.convolutions = len(layers)
+        for i, (begin, end, size, stride) in enumerate(layers, 1):
+            self.add_module(f"conv{i}", nn.Conv2d(begin, end, size, stride, size // 2, bias=False))
+            self.add_module(f"bn{i}", nn.BatchNorm2d(end))
         for group, inner in enumerate(channels):
             target = 4 * inner if bottleneck else inner
             blocks = []
@@ -63,7 +100,7 @@ class Network(nn.Module):
                 stride = 2 if i == 0 and group > 0 else 1
                 changes = stride > 1 or source != target
                 shortcut = i == 0 and (changes or encoder.get("shortcut", "simclr") == "simclr")
-                blocks.append(Block(source, inner, target, stride, bottleneck, shortcut))
+                blocks.append(Block(source, inner, target, stride, bottleneck, shortcut, kernels))
                 source = target
             self.add_module(f"layer{group + 1}", nn.Sequential(*blocks))
         kept = headLayers if classes else 0  # a representation gives its features
@@ -71,7 +108,8 @@ class Network(nn.Module):
         self.fc = nn.Linear(source, classes) if classes else nn.Identity()
 
     def forward(self, x):
-        x = F.relu(self.bn1(self.conv1(x)))
+        for i in range(1, self.convolutions + 1):
+            x = F.relu(getattr(self, f"bn{i}")(getattr(self, f"conv{i}")(x)))
         if self.stem == "imagenet":
             x = F.max_pool2d(F.pad(x, self.pool_padding(x)), 3, 2)
         for group in range(1, 5):

@@ -1,6 +1,7 @@
 /**
- * Our weights under PyTorch's names and in its layouts, and back: the encoder as torchvision's ResNet, our own parts beside it
- * (`head.0.0`, `head.0.1`, …: dense layers and norms of the head; `fc`: the classifier). A file of either side loads on the other.
+ * Our weights under PyTorch's names and in its layouts, and back: the encoder as torchvision's ResNet, what it does not have beside it
+ * (`layer1.0.mixing.0`, …: selective kernels; `conv2`, `conv3`: the rest of their stem; `head.0.0`, `head.0.1`, …: dense layers and norms
+ * of the head; `fc`: the classifier). A file of either side loads on the other; docs/pytorch.py has the networks.
  */
 import type { ParameterSpec } from './networks/parameters.ts';
 import type { HostTensor, HostTensors, SafetensorsFile } from './safetensors.ts';
@@ -12,8 +13,8 @@ const NORM = { gamma: 'weight', beta: 'bias', mean: 'running_mean', variance: 'r
 
 /** Ours first; the groups that follow become the other's name. */
 const RULES: [ours: RegExp, theirs: (...groups: string[]) => string, layout: Counterpart['layout'] | 'norm'][] = [
-  [/^encoder\/stem\/conv\/kernel$/, () => 'conv1.weight', 'convolution'],
-  [/^encoder\/stem\/norm\/(\w+)$/, (part) => `bn1.${part}`, 'norm'],
+  [/^encoder\/stem\/conv(\d?)\/kernel$/, (n) => `conv${n || 1}.weight`, 'convolution'],
+  [/^encoder\/stem\/norm(\d?)\/(\w+)$/, (n, part) => `bn${n || 1}.${part}`, 'norm'],
   [
     /^encoder\/group(\d)\/block(\d+)\/conv(\d)\/kernel$/,
     (group, block, n) => `layer${group}.${Number(block) - 1}.conv${n}.weight`,
@@ -34,13 +35,23 @@ const RULES: [ours: RegExp, theirs: (...groups: string[]) => string, layout: Cou
     (group, block, part) => `layer${group}.${Number(block) - 1}.downsample.1.${part}`,
     'norm',
   ],
+  [
+    /^encoder\/group(\d)\/block(\d+)\/mixing\/dense(\d)\/kernel$/,
+    (group, block, n) => `layer${group}.${Number(block) - 1}.mixing.${n === '1' ? 0 : 3}.weight`,
+    'dense',
+  ],
+  [
+    /^encoder\/group(\d)\/block(\d+)\/mixing\/norm\/(\w+)$/,
+    (group, block, part) => `layer${group}.${Number(block) - 1}.mixing.1.${part}`,
+    'norm',
+  ],
   [/^head\/layer(\d)\/dense\/kernel$/, (layer) => `head.${Number(layer) - 1}.0.weight`, 'dense'],
   [/^head\/layer(\d)\/norm\/(\w+)$/, (layer, part) => `head.${Number(layer) - 1}.1.${part}`, 'norm'],
   [/^classifier\/dense\/kernel$/, () => 'fc.weight', 'dense'],
   [/^classifier\/dense\/bias$/, () => 'fc.bias', 'same'],
 ];
 
-/** @throws Error when PyTorch's ResNet has no such part, e.g. selective kernels */
+/** @throws Error when there is no name for such a part */
 function counterpartOf(name: string): Counterpart {
   for (const [ours, theirs, layout] of RULES) {
     const groups = ours.exec(name)?.slice(1);
@@ -49,7 +60,7 @@ function counterpartOf(name: string): Counterpart {
     const part = NORM[groups.at(-1) as keyof typeof NORM];
     if (part) return { name: theirs(...groups.slice(0, -1), part), layout: 'same' };
   }
-  throw new Error(`Cannot translate the weights as every part must have a name in PyTorch's ResNet: "${name}" has none`);
+  throw new Error(`Cannot translate the weights as every part must have a name in PyTorch: "${name}" has none`);
 }
 
 /** Axes of ours in their order: kernels are [height, width, in, out] here and [out, in, height, width] there, products [in, out] and [out, in]. */

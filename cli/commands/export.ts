@@ -31,10 +31,6 @@ function exportedAs(names: ExportOptions['names'], bytes: Buffer, model: string)
   const { tensors, metadata } = decoded(bytes, model);
   if (names === 'fewlabels') return bytes;
   const { kind: _kind, ...known } = metadata;
-  if (Object.keys(tensors).some((name) => name.includes('/mixing/')))
-    throw new BadInput(
-      `Cannot export "${model}" under PyTorch's names as its network must have a counterpart there: selective kernels have none; --names fewlabels writes it as it is`,
-    );
   return encodeSafetensors(toPytorch(tensors), { format: 'pt', input: 'float32 RGB from 0 to 1, [B, 3, size, size]', ...known });
 }
 

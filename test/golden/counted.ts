@@ -1,10 +1,10 @@
-/** Weights and images that test/golden/make-networks.py counts in the same way, so that its file holds answers only. */
+/** Numbers, weights and images that counted.py and make-networks.py count in the same way, so that golden files hold answers only. */
 import { createHash } from 'node:crypto';
 import { type ParameterSpec, type State, sizeOf } from '../../learning/networks/parameters.ts';
 import { type Tensor, tf } from '../../learning/tensorflow.ts';
 
 /** scale · (u + offset), where u is in [0, 1): murmur3's finaliser of a count that starts at the first word of the SHA-256 of the name. */
-function counted(name: string, count: number, offset = 0, scale = 1): Float32Array {
+export function counted(name: string, count: number, offset = 0, scale = 1): Float32Array {
   const first = createHash('sha256').update(name).digest().readUInt32LE(0);
   const numbers = new Float32Array(count);
   for (let i = 0; i < count; i++) {

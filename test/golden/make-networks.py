@@ -3,7 +3,7 @@
     pip install torch==2.15.0 torchvision==0.29.2 numpy==2.4.6 safetensors==0.8.0
     python test/golden/make-networks.py
 
-Weights and images are no part of the file: both sides count them (`counted`), test/golden/counted.ts being the other side.
+Weights and images are no part of the file: both sides count them, by counted.py here and counted.ts there.
 <case>/eval, <case>/train: every eighth feature of four images [4, F / 8], by stored statistics and by those of the batch.
 <case>/loss, <case>/gradients: loss [1] of a SimCLR step on eight images, two views each (NT-Xent at temperature 0.5, three head layers
 to 16; small networks, as of a million activations one is so near to 0 that rounding decides whether its gradient passes), and a row for each trained parameter in the order of their names [P, 17]: the norm of its gradient, and 16 values of it, evenly
@@ -11,7 +11,6 @@ spaced from the first on (the last ones 0 where it has fewer).
 """
 
 from collections import OrderedDict
-from hashlib import sha256
 from pathlib import Path
 import re
 
@@ -22,21 +21,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 import torchvision
 
+from counted import counted, images
+
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 200: (3, 24, 36, 3)}
 TEMPERATURE = 0.5
 PROJECTION = 16
-
-
-def counted(name: str, count: int) -> np.ndarray:
-    """Numbers in [0, 1): murmur3's finaliser of a count that starts at the first word of the SHA-256 of the name."""
-    mask = np.uint64(0xFFFFFFFF)
-    h = np.arange(count, dtype=np.uint64) + np.uint64(int.from_bytes(sha256(name.encode()).digest()[:4], "little")) & mask
-    h ^= h >> np.uint64(16)
-    h = h * np.uint64(0x85EBCA6B) & mask
-    h ^= h >> np.uint64(13)
-    h = h * np.uint64(0xC2B2AE35) & mask
-    h ^= h >> np.uint64(16)
-    return h / 2.0**32
 
 
 def weights(name: str, role: str, shape: tuple[int, ...], ends_branch: bool) -> Tensor:
@@ -52,13 +41,6 @@ def weights(name: str, role: str, shape: tuple[int, ...], ends_branch: bool) -> 
     else:
         values = (u - 0.5) * 0.4
     return torch.from_numpy(values.astype(np.float32).astype(np.float64).reshape(shape))
-
-
-def images(count: int, size: int) -> Tensor:
-    """Noise on a colour of each image's own: [count, 3, size, size]."""
-    noise = 0.5 * counted("images", count * size * size * 3).reshape(count, size, size, 3)
-    colours = 0.5 * counted("colours", count * 3).reshape(count, 1, 1, 3)
-    return torch.from_numpy((noise.astype(np.float32) + colours.astype(np.float32)).astype(np.float64)).permute(0, 3, 1, 2)
 
 
 # ---- our networks

@@ -33,6 +33,14 @@ test('toPytorch: an encoder of depth 50 has the names and shapes of torchvisionâ
   expect(theirs).toEqual(encoder);
 });
 
+test('toPytorch: every part has a name of its own, selective kernels and their stem too', () => {
+  const { parameters } = encoderOf({ encoder: { depth: 50, width: 0.125, stem: 'imagenet', selectiveKernel: true } });
+  const names = Object.keys(toPytorch(shapesOf(parameters)));
+  expect(names).toHaveLength(parameters.length);
+  for (const name of ['conv3.weight', 'bn2.running_mean', 'layer2.3.mixing.0.weight', 'layer2.3.mixing.1.bias', 'layer2.3.mixing.3.weight'])
+    expect(names).toContain(name);
+});
+
 test('toPytorch: kernels are [out, in, height, width] and [out, in], head and classifier stand beside the ResNet', () => {
   const { parameters } = networkOf(tiny);
   const ours = valuesOf(parameters);

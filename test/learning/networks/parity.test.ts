@@ -1,14 +1,16 @@
-/** Our networks against PyTorch's: same weights, same images. The numbers are test/golden/make-networks.py's, in float64. */
+/** Our networks against PyTorch's: same weights, same images. The numbers are make-networks.py's and make-pytorch.py's, in float64. */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Architecture } from '../../../contracts/trainer.ts';
+import { fromPytorch, toPytorch } from '../../../learning/interchange.ts';
 import { ntXent } from '../../../learning/losses/nt-xent.ts';
 import { encoderOf, networkOf } from '../../../learning/networks/network.ts';
 import { isTrainable, sizeOf } from '../../../learning/networks/parameters.ts';
-import { readSafetensors } from '../../../learning/safetensors.ts';
+import { type HostTensor, readSafetensors } from '../../../learning/safetensors.ts';
 import { gradientsOf } from '../../../learning/steps/step.ts';
 import { tf } from '../../../learning/tensorflow.ts';
-import { countedImages, countedState } from '../../golden/counted.ts';
+import { counted, countedImages, countedState } from '../../golden/counted.ts';
 import { scalarOf, valuesOf } from '../tensors.ts';
 
 type Encoder = Architecture['encoder'];
@@ -75,6 +77,34 @@ describe.each<[string, Encoder, number]>([
       });
       expect(Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / squares.length)).toBeLessThan(1e-3);
     });
+  });
+});
+
+/** A tensor of a PyTorch file, as test/golden/make-pytorch.py counts it. */
+function countedAs(name: string, shape: number[]): HostTensor {
+  const size = shape.reduce((product, side) => product * side, 1);
+  const scale = /(running_var|weight)$/.test(name) && shape.length === 1 ? [0.5, name.endsWith('bn3.weight') ? 0.1 : 1] : [-0.5, 0.4];
+  const [offset, by] = shape.length > 1 ? [-0.5, Math.sqrt(24 / (size / shape[0]!))] : scale;
+  return { dtype: 'float32', shape, data: counted(name, size, offset, by) };
+}
+
+const exported = JSON.parse(await readFile(join(import.meta.dirname, '../../golden/pytorch.json'), 'utf8')) as Record<string, Architecture>;
+const { tensors: answers } = await readSafetensors(join(import.meta.dirname, '../../golden/pytorch.safetensors'));
+
+test.each(Object.entries(exported))('fromPytorch: a file for docs/pytorch.py means the same network here: %s', (name, architecture) => {
+  tf.tidy(() => {
+    const { parameters, apply } = networkOf(architecture);
+    const empty = parameters.map((spec): [string, HostTensor] => [
+      spec.name,
+      { dtype: 'float32', shape: spec.shape, data: new Float32Array(sizeOf(spec)) },
+    ]);
+    const theirs = Object.entries(toPytorch(Object.fromEntries(empty))).map(([torch, { shape }]) => [torch, countedAs(torch, shape)]);
+    const ours = fromPytorch({ tensors: Object.fromEntries(theirs), metadata: {} }, parameters);
+    const state = Object.fromEntries(Object.entries(ours).map(([own, { data, shape }]) => [own, tf.tensor(data, shape)]));
+    const said = valuesOf(apply(state, countedImages(4, architecture.size), { training: false }).output);
+    const wantedLogits = Array.from(answers[name]!.data);
+    expect(said.length).toBe(12);
+    expect(apart(said, wantedLogits) / largest(wantedLogits)).toBeLessThan(1e-4);
   });
 });
 
