@@ -1,31 +1,10 @@
-import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
-
-const CLI = fileURLToPath(new URL('../../cli/fewlabels.js', import.meta.url));
-
-/** The real command, with a home of its own. */
-async function fewlabels(
-  args: string[],
-  environment: Record<string, string> = {},
-): Promise<{ status: number | null; out: string; err: string }> {
-  const home = await mkdtemp(join(tmpdir(), 'fewlabels-test-'));
-  const child = spawn(process.execPath, [CLI, ...args], {
-    cwd: home,
-    env: { PATH: process.env.PATH, HOME: home, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const texts = { out: '', err: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (texts.out += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (texts.err += text));
-  const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
-  return { status, ...texts };
-}
+import { fewlabels } from './command.ts';
 
 type Files = Record<string, string | 'image' | Buffer>;
 

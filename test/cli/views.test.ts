@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { readRecipe } from '../../cli/recipe-file.ts';
@@ -17,8 +14,7 @@ import { drawViews } from '../../learning/views/draw.ts';
 import { renderViews } from '../../learning/views/render.ts';
 import { openS3 } from '../../store/s3.ts';
 import { cifarBatch, golden, pngs } from '../learning/images/make-sources.ts';
-
-const CLI = fileURLToPath(new URL('../../cli/fewlabels.js', import.meta.url));
+import { fewlabels } from './command.ts';
 
 /** A fresh folder with a recipe and files in it. */
 async function folderWith(images: string, files: Record<string, string | Buffer> = {}): Promise<string> {
@@ -31,17 +27,9 @@ async function folderWith(images: string, files: Record<string, string | Buffer>
   return folder;
 }
 
-/** The real command, in that folder. */
-async function views(folder: string, args: string[] = [], environment: Record<string, string> = {}) {
-  const run = promisify(execFile)(process.execPath, [CLI, 'views', 'cells.yaml', ...args], {
-    cwd: folder,
-    env: { PATH: process.env.PATH, HOME: folder, ...environment },
-  });
-  return run.then(
-    (texts) => ({ status: 0, ...texts }),
-    (error: { code: number; stdout: string; stderr: string }) => ({ status: error.code, stdout: error.stdout, stderr: error.stderr }),
-  );
-}
+/** The command in that folder. */
+const views = (folder: string, args: string[] = [], environment: Record<string, string> = {}) =>
+  fewlabels(['views', 'cells.yaml', ...args], environment, folder);
 
 /** 32 px are enlarged three times; 2 px between cells, 10 more before each pair of views, 12 around. */
 const SIZE = 32;
@@ -65,8 +53,8 @@ const furthest = (a: Uint8Array, b: Uint8Array) => a.reduce((most, value, i) => 
 
 test('fewlabels views: sixteen images as their shard has them, each with the two views of its first four epochs', async () => {
   const folder = await folderWith('{train: {generated: shapes, perClass: 10}, size: 32}');
-  const { status, stdout, stderr } = await views(folder, ['--set', 'views.jitter=1']);
-  expect([status, stdout, stderr.trim().split('\n').length]).toEqual([0, 'cells-views.png\n', 1]);
+  const { status, out, err } = await views(folder, ['--set', 'views.jitter=1']);
+  expect([status, out, err.trim().split('\n').length]).toEqual([0, 'cells-views.png\n', 1]);
   const { data: sheet, info } = await sharp(join(folder, 'cells-views.png')).raw().toBuffer({ resolveWithObject: true });
   expect([info.channels, rowsOf(info.height)]).toEqual([3, 16]);
 
@@ -100,8 +88,8 @@ test('fewlabels views: images of folders, arrays and batches; those that cannot 
   ];
   for (const [images, files, rows] of cases) {
     const folder = await folderWith(images, files);
-    const { status, stderr } = await views(folder, ['--output', 'look.PNG']);
-    expect([images, status, stderr]).toEqual([images, 0, expect.stringMatching(`^${rows} images`)]);
+    const { status, err } = await views(folder, ['--output', 'look.PNG']);
+    expect([images, status, err]).toEqual([images, 0, expect.stringMatching(`^${rows} images`)]);
     expect(rowsOf((await sharp(join(folder, 'look.PNG')).metadata()).height)).toBe(rows);
   }
 }, 120_000);
@@ -120,8 +108,8 @@ test('fewlabels views: images in a bucket, and where no store is', async () => {
   for (const [name, bytes] of Object.entries(files)) await store.put(name, bytes);
   const folder = await folderWith('{train: "s3://views-of-a-test"}');
   const access = { S3_ENDPOINT: s3.endpoint, AWS_ACCESS_KEY_ID: s3.accessKey, AWS_SECRET_ACCESS_KEY: s3.secretKey };
-  expect(await views(folder, [], access)).toMatchObject({ status: 0, stderr: expect.stringMatching('^4 images') });
-  expect(await views(folder)).toMatchObject({ status: 1, stderr: expect.stringMatching('^✖ Cannot look at images under s3://') });
+  expect(await views(folder, [], access)).toMatchObject({ status: 0, err: expect.stringMatching('^4 images') });
+  expect(await views(folder)).toMatchObject({ status: 1, err: expect.stringMatching('^✖ Cannot look at images under s3://') });
 }, 120_000);
 
 test('fewlabels views: what it cannot draw or write is one message and 2, and no picture', async () => {
@@ -134,10 +122,10 @@ test('fewlabels views: what it cannot draw or write is one message and 2, and no
   ];
   for (const [images, files, args, message] of cases) {
     const folder = await folderWith(images, files);
-    const { status, stdout, stderr } = await views(folder, args);
-    expect([status, stdout, stderr.trim().split('\n').length]).toEqual([2, '', 1]);
-    expect(stderr).toMatch(/^✖ Cannot /);
-    expect(stderr).toMatch(message);
+    const { status, out, err } = await views(folder, args);
+    expect([status, out, err.trim().split('\n').length]).toEqual([2, '', 1]);
+    expect(err).toMatch(/^✖ Cannot /);
+    expect(err).toMatch(message);
     await expect(readFile(join(folder, 'cells-views.png'))).rejects.toThrow('ENOENT');
   }
 }, 120_000);

@@ -1,29 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Architecture } from '../../contracts/trainer.ts';
 import { fromPytorch, toPytorch } from '../../learning/interchange.ts';
 import { encoderOf, networkOf } from '../../learning/networks/network.ts';
 import { initialValue, type ParameterSpec, sizeOf } from '../../learning/networks/parameters.ts';
 import { decodeSafetensors, encodeSafetensors, type HostTensors } from '../../learning/safetensors.ts';
+import { architecture } from './loops/scratch.ts';
+import { hostTensors } from './tensors.ts';
 
-const tiny: Architecture = {
-  encoder: { depth: 18, width: 0.0625, stem: 'small' },
-  headLayers: 2,
-  projection: 4,
-  classes: 3,
-  size: 16,
-};
+const tiny = architecture({ encoder: { depth: 18, width: 0.0625, stem: 'small' }, classes: 3 });
 
 /** Every weight and statistic of a network, no two values alike by chance. */
-function valuesOf(parameters: ParameterSpec[]): HostTensors {
-  const values = (spec: ParameterSpec) => initialValue({ ...spec, initial: { kind: 'normal', deviation: 1 } }, 1);
-  return Object.fromEntries(parameters.map((spec) => [spec.name, { dtype: 'float32', shape: spec.shape, data: values(spec) }]));
-}
+const valuesOf = (parameters: ParameterSpec[]): HostTensors =>
+  hostTensors(parameters, (spec) => initialValue({ ...spec, initial: { kind: 'normal', deviation: 1 } }, 1));
 
 /** Shapes alone: nothing is read. */
-const shapesOf = (parameters: ParameterSpec[]): HostTensors =>
-  Object.fromEntries(parameters.map((spec) => [spec.name, { dtype: 'float32', shape: spec.shape, data: new Float32Array(sizeOf(spec)) }]));
+const shapesOf = (parameters: ParameterSpec[]): HostTensors => hostTensors(parameters, (spec) => new Float32Array(sizeOf(spec)));
 
 test('toPytorch: an encoder of depth 50 has the names and shapes of torchvision’s resnet50', async () => {
   const golden = JSON.parse(await readFile(join(import.meta.dirname, '../golden/torchvision-names.json'), 'utf8'));

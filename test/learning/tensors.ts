@@ -1,6 +1,8 @@
 /** What the tests of numeric modules share: reading values, counting tensors, finite differences. */
 import { expect } from 'vitest';
+import type { ParameterSpec } from '../../learning/networks/parameters.ts';
 import { binding } from '../../learning/ops/native.ts';
+import type { HostTensors } from '../../learning/safetensors.ts';
 import { type Tensor, tf } from '../../learning/tensorflow.ts';
 
 /** Values of a tensor, as plain numbers. */
@@ -53,3 +55,7 @@ export function expectGradient(f: (...inputs: Tensor[]) => Tensor, inputs: Tenso
     }
   });
 }
+
+/** A tensor for every parameter, as files hold them. */
+export const hostTensors = (parameters: ParameterSpec[], dataOf: (spec: ParameterSpec) => Float32Array): HostTensors =>
+  Object.fromEntries(parameters.map((spec) => [spec.name, { dtype: 'float32', shape: spec.shape, data: dataOf(spec) }]));

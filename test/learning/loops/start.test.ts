@@ -6,15 +6,11 @@ import { pretrain } from '../../../learning/loops/pretrain.ts';
 import { networkOf } from '../../../learning/networks/network.ts';
 import { initialValue } from '../../../learning/networks/parameters.ts';
 import { type HostTensors, readSafetensors, writeSafetensors } from '../../../learning/safetensors.ts';
+import { hostTensors } from '../tensors.ts';
 import { architecture, scratch, settings, supply, surroundings } from './scratch.ts';
 
 const { parameters } = networkOf(architecture());
-const weights: HostTensors = Object.fromEntries(
-  parameters.map((spec) => [
-    spec.name,
-    { dtype: 'float32', shape: spec.shape, data: initialValue({ ...spec, initial: { kind: 'normal', deviation: 0.1 } }, 9) },
-  ]),
-);
+const weights = hostTensors(parameters, (spec) => initialValue({ ...spec, initial: { kind: 'normal', deviation: 0.1 } }, 9));
 
 /** Kernels after one step that is too small to move them. */
 async function kernelsAfter(write?: (file: string) => Promise<void>): Promise<HostTensors> {

@@ -11,7 +11,7 @@ import { type HostTensor, readSafetensors } from '../../../learning/safetensors.
 import { gradientsOf } from '../../../learning/steps/step.ts';
 import { tf } from '../../../learning/tensorflow.ts';
 import { counted, countedImages, countedState } from '../../golden/counted.ts';
-import { scalarOf, valuesOf } from '../tensors.ts';
+import { hostTensors, scalarOf, valuesOf } from '../tensors.ts';
 
 type Encoder = Architecture['encoder'];
 
@@ -94,11 +94,8 @@ const { tensors: answers } = await readSafetensors(join(import.meta.dirname, '..
 test.each(Object.entries(exported))('fromPytorch: a file for docs/pytorch.py means the same network here: %s', (name, architecture) => {
   tf.tidy(() => {
     const { parameters, apply } = networkOf(architecture);
-    const empty = parameters.map((spec): [string, HostTensor] => [
-      spec.name,
-      { dtype: 'float32', shape: spec.shape, data: new Float32Array(sizeOf(spec)) },
-    ]);
-    const theirs = Object.entries(toPytorch(Object.fromEntries(empty))).map(([torch, { shape }]) => [torch, countedAs(torch, shape)]);
+    const shapes = hostTensors(parameters, (spec) => new Float32Array(sizeOf(spec)));
+    const theirs = Object.entries(toPytorch(shapes)).map(([torch, { shape }]) => [torch, countedAs(torch, shape)]);
     const ours = fromPytorch({ tensors: Object.fromEntries(theirs), metadata: {} }, parameters);
     const state = Object.fromEntries(Object.entries(ours).map(([own, { data, shape }]) => [own, tf.tensor(data, shape)]));
     const said = valuesOf(apply(state, countedImages(4, architecture.size), { training: false }).output);
