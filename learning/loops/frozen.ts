@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path';
 import type { Architecture } from '../../contracts/trainer.ts';
-import { neighbourVotes } from '../frozen/neighbours.ts';
-import { fitProbe } from '../frozen/probe.ts';
+import { neighbourVotes } from '../probes/neighbours.ts';
+import { fitProbe } from '../probes/linear.ts';
 import type { Shard } from '../images/shards.ts';
 import { encoderOf, networkOf } from '../networks/network.ts';
 import type { State } from '../networks/parameters.ts';

@@ -1,4 +1,4 @@
-import { neighbourVotes } from '../../learning/frozen/neighbours.ts';
+import { neighbourVotes } from '../../learning/probes/neighbours.ts';
 import { drawLabels } from '../../learning/images/labels.ts';
 import { crossEntropy } from '../../learning/losses/cross-entropy.ts';
 import { distillation } from '../../learning/losses/distillation.ts';

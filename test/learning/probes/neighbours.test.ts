@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { neighbourVotes } from '../../../learning/frozen/neighbours.ts';
+import { neighbourVotes } from '../../../learning/probes/neighbours.ts';
 import { unitRows } from '../../../learning/ops/rows.ts';
 import { readSafetensors } from '../../../learning/safetensors.ts';
 import { tf } from '../../../learning/tensorflow.ts';

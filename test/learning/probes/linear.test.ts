@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fitProbe, type ProbeWanted } from '../../../learning/frozen/probe.ts';
+import { fitProbe, type ProbeWanted } from '../../../learning/probes/linear.ts';
 import type { State } from '../../../learning/networks/parameters.ts';
 import { binding } from '../../../learning/ops/native.ts';
 import { type Tensor, tf } from '../../../learning/tensorflow.ts';
