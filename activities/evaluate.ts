@@ -29,7 +29,8 @@ export function evaluateActivities(settings: TrainerSettings) {
         const { images, draw, labels, representation, evaluationCrop, compute, graded } = input;
         const identity = evaluationOf(images.test, draw, input);
         const found = await artifacts.find('evaluation', identity.key);
-        if (found) return { key: found.key, digest: found.digest, scores: (found.facts.scores as Score[]).map((score) => ({ ...score, ...draw })) };
+        if (found)
+          return { key: found.key, digest: found.digest, scores: (found.facts.scores as Score[]).map((score) => ({ ...score, ...draw })) };
 
         const { shards } = await openSet(artifacts, images.test);
         const given = MODELS.flatMap((name) => (input[name] ? [{ name, key: input[name].key }] : []));
@@ -56,10 +57,10 @@ export function evaluateActivities(settings: TrainerSettings) {
         };
         const files = async function* (): AsyncGenerator<InputFile> {
           yield* [...models.map(({ file }) => file), ...(frozen?.files ?? [])];
-          for (const i of heldOut?.files.keys() ?? []) yield { name: `calibration-${i}.safetensors`, content: await heldOut!.read(i) };
+          if (heldOut) for (const i of heldOut.files.keys()) yield { name: `calibration-${i}.safetensors`, content: await heldOut.read(i) };
         };
         const supply = async function* (): AsyncGenerator<InputFile> {
-          for (const i of frozen?.packs.files.keys() ?? []) yield { name: inputFile(1, i), content: await frozen!.packs.read(i) };
+          if (frozen) for (const i of frozen.packs.files.keys()) yield { name: inputFile(1, i), content: await frozen.packs.read(i) };
           for (const [i, { object }] of shards.entries()) yield { name: inputFile(0, i), content: object };
         };
         return superviseTrainer(

@@ -42,7 +42,8 @@ export function finetuneActivities(settings: TrainerSettings) {
           ...compute,
         };
         const supply = async function* (from: number): AsyncGenerator<InputFile> {
-          for (const { name, shard } of shardFiles(packs.files.length, seed, from, epochs)) yield { name, content: await packs.read(shard) };
+          for (const { name, shard } of shardFiles(packs.files.length, seed, from, epochs))
+            yield { name, content: await packs.read(shard) };
           if (heldOut) for (const i of heldOut.files.keys()) yield { name: inputFile(epochs, i), content: await heldOut.read(i) };
         };
         await trainSegment({ kind: 'classifier' as const, identity, epochs, until: epochs, files, job, supply }, current, settings);

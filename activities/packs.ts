@@ -72,7 +72,10 @@ async function imagesAt(artifacts: Artifacts, shards: ShardEntry[], positions: I
 /** How many of the images are of each class. @param labels  of the whole set @param positions  in it */
 export function countsOf(labels: Int32Array, positions: Int32Array, classes: number): number[] {
   const counts = new Array<number>(classes).fill(0);
-  for (const position of positions) counts[labels[position]!]! += 1;
+  for (const position of positions) {
+    const label = labels[position] ?? 0;
+    counts[label] = (counts[label] ?? 0) + 1;
+  }
   return counts;
 }
 
@@ -106,7 +109,7 @@ function placeOf(ascending: Int32Array, limit: number): number {
   let [low, high] = [0, ascending.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (ascending[middle]! < limit) low = middle + 1;
+    if ((ascending[middle] ?? limit) < limit) low = middle + 1;
     else high = middle;
   }
   return low;

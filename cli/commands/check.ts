@@ -24,8 +24,12 @@ export async function check(context: Context, file: string, options: { json?: bo
   const ahead = await lookAhead(recipe, context.variables);
   if ('listed' in ahead) {
     if (options.json) return terminal.print(JSON.stringify({ run, images: sourcesOf(recipe).map(sourceText), listed: ahead.listed }));
-    const here = ahead.listed.map(({ source, images, classes }) => `  ${source}: ${count(images)} images${classes > 0 ? `, ${classes} classes` : ''}`);
-    return terminal.print([`The recipe is right; its run is ${run}. Files under s3:// are looked at when the run starts`, ...here].join('\n'));
+    const here = ahead.listed.map(
+      ({ source, images, classes }) => `  ${source}: ${count(images)} images${classes > 0 ? `, ${classes} classes` : ''}`,
+    );
+    return terminal.print(
+      [`The recipe is right; its run is ${run}. Files under s3:// are looked at when the run starts`, ...here].join('\n'),
+    );
   }
   const { plan, draws } = ahead;
   const looked = await lookAtSome(plan, recipe.images.size, openFolder);

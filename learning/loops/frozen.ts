@@ -4,12 +4,12 @@
  */
 import { join } from 'node:path';
 import type { Architecture } from '../../contracts/trainer.ts';
-import { neighbourVotes } from '../probes/neighbours.ts';
-import { fitProbe } from '../probes/linear.ts';
 import type { Shard } from '../images/shards.ts';
 import { encoderOf, networkOf } from '../networks/network.ts';
 import type { State } from '../networks/parameters.ts';
 import { unitRows } from '../ops/rows.ts';
+import { fitProbe } from '../probes/linear.ts';
+import { neighbourVotes } from '../probes/neighbours.ts';
 import { loadRepresentation } from '../state.ts';
 import { featurizer, type Predictor, predictor } from '../steps/predict.ts';
 import type { Execution } from '../steps/step.ts';

@@ -147,10 +147,10 @@ test('the width of a projection counts for a network that has one, and no key of
     expect(classifierKey({ pretrain: { projection: 32 } }, pretrained)).toBe(classifierKey({}, pretrained));
   // As they were when both stood in every key.
   expect([representationKey(), representationKey(bare), classifierKey(), classifierKey({}, false)]).toEqual([
-    'REPRESENTATION',
-    'BARE',
-    'CLASSIFIER',
-    'BASELINE',
+    '1ee822923dd19da4a2795af3d54c5482',
+    'f3c1e95395e9c8d0f4ae30e427027bc1',
+    '95290fe65228048867c1c4f63c3ea7bb',
+    '0405dfc862a176744f61ca1935f5a702',
   ]);
 });
 

@@ -134,7 +134,10 @@ test('fewlabels check: mistakes of images and of labels are told together', asyn
 test('fewlabels check: of sources on both sides those on this machine are looked at', async () => {
   const recipe = 'name: cells\nimages: {train: images, unlabelled: [s3://bucket/more]}\n';
   const good = await fewlabels(['check', await folderWith(recipe, classes({ cat: 3, dog: 2 }))]);
-  expect([good.status, good.out]).toEqual([0, expect.stringMatching(/s3:\/\/ are looked at when the run starts\n {2}.*images: 5 images, 2 classes\n/)]);
+  expect([good.status, good.out]).toEqual([
+    0,
+    expect.stringMatching(/s3:\/\/ are looked at when the run starts\n {2}.*images: 5 images, 2 classes\n/),
+  ]);
   const empty = await fewlabels(['check', await folderWith(recipe, {})]);
   expect([empty.status, empty.err]).toEqual([2, expect.stringMatching(/^✖ Cannot .*images.*\n$/)]);
 });
@@ -203,7 +206,10 @@ test('fewlabels check, run: a memory above the images there are is refused', asy
   const file = await folderWith(RECIPE, classes({ cat: 10, dog: 10 }));
   for (const command of ['check', 'run']) {
     const { status, err } = await fewlabels([command, file, '--set', 'pretrain.memory.size=16']);
-    expect([status, err]).toEqual([2, expect.stringMatching(/^✖ pretrain\.memory\.size must be below the 16 images to learn from, .* got 16\n$/)]);
+    expect([status, err]).toEqual([
+      2,
+      expect.stringMatching(/^✖ pretrain\.memory\.size must be below the 16 images to learn from, .* got 16\n$/),
+    ]);
   }
 });
 

@@ -74,7 +74,8 @@ test('readRecipe: a rule between two sections is told beside other mistakes of t
 });
 
 test('readRecipe: a rule that compares sizes goes by the one that is written, also beside other mistakes', async () => {
-  const text = (size: number) => `name: cells\nimages: {train: x, size: ${size}}\nviews: {minArea: 0.25, maxArea: 0.25, aspect: [1, 1]}\nseed: -1\n`;
+  const text = (size: number) =>
+    `name: cells\nimages: {train: x, size: ${size}}\nviews: {minArea: 0.25, maxArea: 0.25, aspect: [1, 1]}\nseed: -1\n`;
   expect(await mistakesOf(text(64))).toHaveLength(1); // 32 px of 64
   expect(await mistakesOf(text(65))).toEqual([expect.stringContaining('images.size (65 px)'), expect.stringContaining('seed')]);
 });
@@ -139,8 +140,8 @@ test('readRecipe: --set changes and adds keys, its mistakes are told as its own'
   ]);
   expect(await mistakesOf(GOOD, { sets: ['pretrain.epochs=0'] })).toEqual(['pretrain.epochs must be ≥ 1: got 0 (--set)']);
   expect(await mistakesOf(`${GOOD}pretrain: {epochs: 3}\n`, { sets: ['pretrain={epochs: 0, learningRate: {base: -1}}'] })).toEqual([
-    expect.stringContaining('pretrain.epochs must be ≥ 1: got 0 (--set)'),
-    expect.stringContaining('pretrain.learningRate.base must be > 0: got -1 (--set)'),
+    'pretrain.learningRate.base must be > 0: got -1 (--set)',
+    'pretrain.epochs must be ≥ 1: got 0 (--set)',
   ]);
   expect(await mistakesOf(GOOD, { sets: ['epochs'] })).toEqual(['--set takes section.key=value: got "epochs"']);
   expect(await mistakesOf(GOOD, { sets: ['labels.fractions=[1'] })).toEqual([expect.stringContaining('got "labels.fractions=[1"')]);

@@ -9,7 +9,8 @@ import { drawErased } from '../../learning/views/erasing.ts';
 
 const DRAWS = 2000;
 const defaults = Recipe.parse({ name: 'x', images: { train: 'x' } }).views;
-const shareOf = (isMissed: (draw: number) => boolean) => Array.from({ length: DRAWS }, (_, i) => isMissed(i)).filter(Boolean).length / DRAWS;
+const shareOf = (isMissed: (draw: number) => boolean) =>
+  Array.from({ length: DRAWS }, (_, i) => isMissed(i)).filter(Boolean).length / DRAWS;
 
 test.each([
   [0.08, 64, 0],

@@ -1,9 +1,9 @@
-import { neighbourVotes } from '../../learning/probes/neighbours.ts';
 import { drawLabels } from '../../learning/images/labels.ts';
 import { crossEntropy } from '../../learning/losses/cross-entropy.ts';
 import { distillation } from '../../learning/losses/distillation.ts';
 import { supervisedContrastive } from '../../learning/losses/supervised-contrastive.ts';
 import { batchNormTraining } from '../../learning/ops/batch-norm.ts';
+import { neighbourVotes } from '../../learning/probes/neighbours.ts';
 import { tf } from '../../learning/tensorflow.ts';
 import { blurKernel, blurRadius } from '../../learning/views/blur.ts';
 import { centreBox } from '../../learning/views/centre-crop.ts';

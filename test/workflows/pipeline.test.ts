@@ -45,12 +45,7 @@ beforeAll(async () => {
 }, 90_000);
 afterAll(() => workers?.stop());
 
-/** Activity types that were scheduled, with how often. */
-async function activitiesOf(id: string): Promise<Record<string, number>> {
-  const { events } = await workers.client.workflow.getHandle(id).fetchHistory();
-  const names = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name ?? []);
-  return Object.fromEntries([...new Set(names)].map((name) => [name, names.filter((other) => other === name).length]));
-}
+const activitiesOf = (id: string) => workers.activitiesOf(id);
 
 /** Manifests of the finished artifacts of a stage in the bucket, and a way to make the bucket forget them. */
 async function artifactsOf(stage: 'representation' | 'classifier'): Promise<{ manifests: Manifest[]; forget(): Promise<void> }> {
@@ -157,20 +152,6 @@ describe('pipeline', () => {
     expect(counts).toMatchObject({ finetune: 2, splitLabels: 1 });
   }, 300_000);
 
-  test('draws that all take every label are one, and progress counts one', async () => {
-    const handle = await workers.start('tiny-all', { ...RECIPE, labels: { perClass: [100], draws: 3 } });
-    const { scores } = (await handle.result()) as RunResult;
-    expect(scores.map(({ model, draw, images }) => `${model} ${draw} ${images}`)).toEqual(
-      ['knn', 'probe', 'baseline', 'classifier', 'student'].map((model) => `${model} 0 144`),
-    );
-    expect(await activitiesOf('tiny-all')).toMatchObject({ drawLabels: 3, evaluate: 1 });
-    const { stages } = await handle.query<RunProgress>(PROGRESS_QUERY);
-    expect(stages.filter(({ stage }) => ['classifier', 'student'].includes(stage))).toMatchObject([
-      { state: 'done', done: 2, total: 2 },
-      { state: 'done', done: 2, total: 2 },
-    ]);
-  }, 300_000);
-
   test('a small student of two teachers; baselines at the rate that did best on images kept back, where one that diverges loses', async () => {
     const { scores } = await workers.run('small-student', {
       ...RECIPE,
@@ -270,15 +251,6 @@ describe('pipeline', () => {
       const message = String(error.cause);
       return message.includes('pretrain.temperature') && message.includes('labels.fractions.0');
     });
-  }, 60_000);
-
-  test('a memory above the images to learn from fails before any training', async () => {
-    const failed = workers.run('bad-memory', { ...RECIPE, pretrain: { ...RECIPE.pretrain, memory: { size: 144 } } });
-    await expect(failed.catch(failureOf)).resolves.toMatchObject({
-      kind: 'InvalidRecipe',
-      message: expect.stringContaining('pretrain.memory.size: must be below the 144 images to learn from'),
-    });
-    expect(Object.keys(await activitiesOf('bad-memory'))).not.toContain('pretrain');
   }, 60_000);
 
   test('a killed trainer and a killed training worker change nothing in the student', async () => {

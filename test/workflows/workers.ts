@@ -16,6 +16,8 @@ const KINDS = Object.keys(QUEUES) as WorkerKind[];
 export type Workers = {
   client: Client;
   run(id: string, recipe: unknown): Promise<RunResult>;
+  /** Activity types that a run scheduled, with how often. */
+  activitiesOf(id: string): Promise<Record<string, number>>;
   start(id: string, recipe: RecipeInput): ReturnType<Client['workflow']['start']>;
   processOf(kind: WorkerKind): ChildProcess;
   /** SIGKILL a worker and start another. */
@@ -55,6 +57,11 @@ export async function startWorkers({ temporal, s3 }: Services, bucket: string): 
     client,
     start,
     run: async (id, recipe) => (await start(id, recipe)).result() as Promise<RunResult>,
+    async activitiesOf(id) {
+      const { events } = await client.workflow.getHandle(id).fetchHistory();
+      const names = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name ?? []);
+      return Object.fromEntries([...new Set(names)].map((name) => [name, names.filter((other) => other === name).length]));
+    },
     processOf,
     async kill(kind) {
       await ended(processOf(kind), 'SIGKILL');

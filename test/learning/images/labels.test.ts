@@ -64,7 +64,14 @@ describe('drawLabels', () => {
 describe('labelsOfIds', () => {
   const ids = ['c/1.png', 'a/1.png', 'a/2.png', 'b/1.png', 'unlabelled-1/1.png'];
   const known = Int32Array.of(2, 0, 0, 1, -1);
-  const named = (wanted: string[]) => labelsOfIds(known, { pool: [ids.slice(0, 2), ids.slice(2)], test: [['c/7.png'], ['c/8.png']] }, ['ant', 'bee', 'cat'], 'ids.txt', wanted);
+  const named = (wanted: string[]) =>
+    labelsOfIds(
+      known,
+      { pool: [ids.slice(0, 2), ids.slice(2)], test: [['c/7.png'], ['c/8.png']] },
+      ['ant', 'bee', 'cat'],
+      'ids.txt',
+      wanted,
+    );
 
   test('labelsOfIds: the places of the images that are named, ascending', async () => {
     expect(await named(['a/2.png', 'b/1.png', 'c/1.png'])).toEqual(Int32Array.of(0, 2, 3));

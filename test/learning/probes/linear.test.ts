@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { fitProbe, type ProbeWanted } from '../../../learning/probes/linear.ts';
 import type { State } from '../../../learning/networks/parameters.ts';
 import { binding } from '../../../learning/ops/native.ts';
+import { fitProbe, type ProbeWanted } from '../../../learning/probes/linear.ts';
 import { type Tensor, tf } from '../../../learning/tensorflow.ts';
 import { noise, valuesOf } from '../tensors.ts';
 

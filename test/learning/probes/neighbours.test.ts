@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { neighbourVotes } from '../../../learning/probes/neighbours.ts';
 import { unitRows } from '../../../learning/ops/rows.ts';
+import { neighbourVotes } from '../../../learning/probes/neighbours.ts';
 import { readSafetensors } from '../../../learning/safetensors.ts';
 import { tf } from '../../../learning/tensorflow.ts';
 import { expectNoLeak, noise, valuesOf } from '../tensors.ts';
