@@ -10,10 +10,11 @@ const MULTIPLY_ADDS = {
 const SELECTIVE_KERNEL = 1.5; // twice the 3×3 convolutions
 const TRAINING = 3; // forwards, and backwards to inputs and to weights
 /**
- * Multiply-adds a second that one core gets out of a network of width 1; narrow ones less, as their layers are short of work. Set by
- * two runs on two AVX-512 cores: the demo (3 minutes) and recipes/cifar10-small.yaml (39 minutes, busy).
+ * Multiply-adds a second that one core gets out of a network of width 1. Measured on two AVX-512 cores (ResNet-18, 64 images of 32 px, widths
+ * 0.25 to 1): narrow layers are short of work, so that the rate falls with about the third root of the width.
  */
-const CORE_RATE = 75e9;
+const CORE_RATE = { float32: 50e9, bfloat16: 80e9 };
+const rateAt = (width: number) => Math.min(1, width ** 0.3);
 
 type Sized = Pick<EncoderRecipe, 'depth' | 'width' | 'stem'> & Partial<EncoderRecipe>;
 
@@ -43,6 +44,6 @@ export function workOf(recipe: Recipe, pool: number, labelled: number[]): { pret
 }
 
 /** Seconds that work takes on so many cores of an ordinary processor. */
-export function secondsFor(work: number, width: number, cores: number): number {
-  return work / (CORE_RATE * cores * Math.min(1, Math.max(0.2, width)));
+export function secondsFor(work: number, width: number, cores: number, precision: keyof typeof CORE_RATE): number {
+  return work / (CORE_RATE[precision] * cores * rateAt(width));
 }

@@ -12,6 +12,11 @@ export function hasBfloat16(isGpu: boolean): boolean {
   return isGpu ? computeCapability() >= AMPERE : cpuFlags().some((flag) => BFLOAT16_FLAGS.includes(flag));
 }
 
+/** The precision of convolutions that `auto` stands for here. */
+export function precisionHere(asked: 'auto' | 'float32' | 'bfloat16', isGpu: boolean): 'float32' | 'bfloat16' {
+  return asked !== 'auto' ? asked : hasBfloat16(isGpu) ? 'bfloat16' : 'float32';
+}
+
 export function cpuFlags(): string[] {
   try {
     return /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.trim().split(' ') ?? [];

@@ -14,7 +14,7 @@ import { pretrain } from '../learning/loops/pretrain.ts';
 import type { Outcome } from '../learning/loops/train.ts';
 import { binding } from '../learning/ops/native.ts';
 import type { Execution } from '../learning/steps/step.ts';
-import { hasBfloat16 } from './hardware.ts';
+import { precisionHere } from './hardware.ts';
 
 const stop = new AbortController();
 /** Settles when the newest message, hence every one before it, has left this process. */
@@ -72,8 +72,7 @@ function perform(job: TrainerJob, around: Surroundings): Promise<Outcome> {
 
 /** `auto` settled for this machine. */
 function executionOf({ precision, compiled }: TrainerJob, isGpu: boolean): Execution {
-  if (!compiled) return 'eager';
-  return precision === 'auto' ? (hasBfloat16(isGpu) ? 'bfloat16' : 'float32') : precision;
+  return compiled ? precisionHere(precision, isGpu) : 'eager';
 }
 
 /** The kind of a failure; what TensorFlow says about memory has one too, anything else is a crash. */

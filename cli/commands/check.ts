@@ -33,7 +33,8 @@ export async function check(context: Context, file: string, options: { json?: bo
   }
   const { plan, draws } = ahead;
   const looked = await lookAtSome(plan, recipe.images.size, openFolder);
-  const facts = factsOf(recipe, run, plan, draws, looked);
+  const { precisionHere } = await import('../../workers/hardware.ts');
+  const facts = factsOf(recipe, run, plan, draws, looked, precisionHere(recipe.compute.precision, false));
   if (options.json) terminal.print(JSON.stringify(facts));
   else terminal.print(describe(recipe, facts).join('\n'));
   const share = looked.unreadable.length / Math.max(1, looked.images);
@@ -46,7 +47,8 @@ export async function check(context: Context, file: string, options: { json?: bo
 
 type Facts = ReturnType<typeof factsOf>;
 
-function factsOf(recipe: Recipe, run: string, { header, chunks }: ShardPlan, draws: Drawn[], looked: Looked) {
+function factsOf(recipe: Recipe, run: string, plan: ShardPlan, draws: Drawn[], looked: Looked, precision: 'float32' | 'bfloat16') {
+  const { header, chunks } = plan;
   const { classes, pool, test, size } = header;
   const labelsOf = (role: 'pool' | 'test') =>
     chunks.filter((chunk) => chunk.role === role).flatMap(({ images }) => images.map(({ label }) => label));
@@ -57,7 +59,7 @@ function factsOf(recipe: Recipe, run: string, { header, chunks }: ShardPlan, dra
     pool.images,
     draws.map(({ images, heldOut }) => images - heldOut),
   );
-  const seconds = secondsFor(work.pretrain + work.labels + work.distill, recipe.encoder.width, availableParallelism());
+  const seconds = secondsFor(work.pretrain + work.labels + work.distill, recipe.encoder.width, availableParallelism(), precision);
   const counts = [perClass(learn), perClass(tested)];
   return {
     run,

@@ -32,9 +32,8 @@ export async function graphs({ terminal, variables }: Context, file: string, { j
     classifier: classifierArchitecture(recipe, size, classes),
     student: studentArchitecture(recipe, size, classes),
   };
-  const { hasBfloat16 } = await import('../../workers/hardware.ts');
-  const asked = recipe.compute.precision;
-  const precision = asked !== 'auto' ? asked : hasBfloat16(false) ? 'bfloat16' : 'float32';
+  const { precisionHere } = await import('../../workers/hardware.ts');
+  const precision = precisionHere(recipe.compute.precision, false);
   const folder = join(out, 'graphs', recipe.name);
   await mkdir(folder, { recursive: true });
   const written = [];

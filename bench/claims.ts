@@ -1,0 +1,60 @@
+/**
+ * `npm run bench:claims`: what SimCLRv2 claims, at the scale of two cores. Runs of one recipe with a few keys changed, each a command that a
+ * reader can give herself; they share what they have in common, and the same command goes on where it was stopped.
+ * Writes bench/claims.json after every run, and docs/results.md from it.
+ */
+import { writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import type { RunJson } from '../cli/outcome.ts';
+import { startChild } from './children.ts';
+import { claimsPage, type Kept, type KeptRun, type Runs } from './claims-page.ts';
+import { inWords, loadNow, machineNow } from './machine.ts';
+import { keep, keptResults } from './results.ts';
+
+const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
+const [KEPT, PAGE] = [path('bench/claims.json'), path('docs/results.md')];
+const RECIPE = 'recipes/cifar10-small.yaml';
+const ONE_PERCENT = ['labels.fractions=[0.01]', 'labels.draws=5'];
+const NO_STUDENT = ['distill.epochs=1', 'distill.warmupEpochs=0']; // every run has one: this costs a minute, and nothing is read from it
+
+const RUNS: Record<keyof Runs, string[]> = {
+  whole: [],
+  headless: ['finetune.fromHeadLayer=0', ...ONE_PERCENT, ...NO_STUDENT],
+  narrow: ['encoder.width=0.125', 'labels.fractions=[0.01, 1]', 'labels.draws=[5, 1]', ...NO_STUDENT],
+  narrowStudent: ['distill.student.width=0.125', 'distill.epochs=40', ...ONE_PERCENT],
+};
+
+const say = (line: string) => void process.stderr.write(`${line}\n`);
+
+const kept: Kept = await keptResults<KeptRun>(KEPT);
+for (const [name, sets] of Object.entries(RUNS) as [keyof Runs, string[]][]) {
+  const command = commandOf(sets);
+  say(`${name}: ${command}`);
+  const load = loadNow();
+  const { scores, seconds } = await run(sets);
+  const accuracies = scores.map(({ measures: _, ...score }) => score);
+  const before = kept[name];
+  const isReused = before?.command === command && before.seconds > seconds; // of how long it takes, that run says nothing
+  const made = isReused ? before : { seconds, date: new Date().toISOString().slice(0, 10), machine: inWords(machineNow(load)) };
+  kept[name] = { ...made, command, scores: accuracies };
+  await keep(kept, KEPT);
+  await writeFile(PAGE, claimsPage(kept));
+}
+
+function commandOf(sets: string[]): string {
+  return ['npx fewlabels run', RECIPE, ...sets.map((set) => `--set '${set}'`)].join(' ');
+}
+
+/** @throws Error when the run fails */
+async function run(sets: string[]): Promise<RunJson> {
+  const args = [path('cli/fewlabels.js'), 'run', path(RECIPE), '--json', ...sets.flatMap((set) => ['--set', set])];
+  const child = startChild(process.execPath, args, process.env);
+  createInterface(child.stderr).on('line', say);
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const said = await text(child.stdout);
+  const status = await ended;
+  if (status !== 0) throw new Error(`Cannot go on as every run must reach its report: status ${status}; what it said is above`);
+  return JSON.parse(said) as RunJson;
+}

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { claimsPage, type KeptRun } from '../../bench/claims-page.ts';
+import type { ScoreKind } from '../../contracts/scores.ts';
+
+/** A run with these accuracies, in percent, one a label draw. */
+function runOf(scores: Partial<Record<ScoreKind, Record<number, number[]>>>): KeptRun {
+  const all = Object.entries(scores).flatMap(([model, fractions]) =>
+    Object.entries(fractions).flatMap(([fraction, draws]) =>
+      draws.map((percent, draw) => ({ model: model as ScoreKind, fraction: Number(fraction), draw, accuracy: percent / 100, images: 50 })),
+    ),
+  );
+  return { command: 'npx fewlabels run it.yaml', seconds: 90, date: '2026-11-25', machine: 'a machine', scores: all };
+}
+
+const rowsOf = (page: string, claim: string) => page.split('\n').filter((line) => line.startsWith(`| ${claim}`));
+
+describe('the page of the claims', () => {
+  const whole = runOf({
+    baseline: { 0.01: [20, 21, 22, 23, 24], 1: [50] },
+    classifier: { 0.01: [30, 31, 33, 33, 34], 1: [49] },
+    student: { 0.01: [30, 32, 32, 34, 34], 1: [45] },
+  });
+
+  test('a difference is paired by draw, with the interval of Student’s t', () => {
+    // differences 10, 10, 11, 10, 10: mean 10.2, deviation 0.447, t(4) = 2.776
+    const [row] = rowsOf(claimsPage({ whole }), 'pretraining helps');
+    expect(row).toContain('classifier 32.2 ± 1.6 | baseline 22.0 ± 1.6 | +10.2 (+9.6 to +10.8) | yes |');
+  });
+
+  test('a claim is proved, refuted, or within noise, and one draw decides nothing', () => {
+    const [, , all] = rowsOf(claimsPage({ whole }), 'pretraining helps');
+    expect(all).toContain('classifier 49.0 | baseline 50.0 | −1.0 | **no**, within noise |');
+    const [student] = rowsOf(claimsPage({ whole }), 'a student of the teacher’s size');
+    expect(student).toContain('+0.2 (−0.8 to +1.2) | yes, within noise |');
+    const worse = runOf({ baseline: { 0.01: [20, 21, 22] }, classifier: { 0.01: [25, 26, 27.1] } });
+    expect(rowsOf(claimsPage({ whole: worse }), 'pretraining helps')[0]).toMatch(/\| \*\*no\*\* \|$/); // 5 points are not the 8 claimed
+  });
+
+  test('what has not run is said', () => {
+    expect(rowsOf(claimsPage({ whole }), 'a wider encoder')[0]).toContain('not run yet');
+    expect(rowsOf(claimsPage({}), 'pretraining helps')).toHaveLength(3);
+  });
+
+  test('the gain by width is paired by draw at 1 % and the same for all at 100 %', () => {
+    const narrow = runOf({ classifier: { 0.01: [28, 29, 30, 31, 31], 1: [48] } });
+    // gains 2, 2, 3, 2, 3 against 1
+    expect(rowsOf(claimsPage({ whole, narrow }), 'a wider encoder')[0]).toContain('2.4 ± 0.5 | the same at 100 % 1.0 ± 0.0 | +1.4');
+  });
+});
