@@ -108,6 +108,6 @@ export function evaluateActivities(settings: TrainerSettings) {
 
   async function labelledOf(labels: LabelsRef, { pool, size }: ImagesRef, which: 'positions' | 'heldOut' = 'positions'): Promise<Packs> {
     const positions = (await readPositions(artifacts, labels, which)).subarray(0, MOST_LABELLED);
-    return packsOf(artifacts, (await openSet(artifacts, pool)).shards, positions, size, 0); // each is read once
+    return packsOf(artifacts, (await openSet(artifacts, pool)).shards, positions, size);
   }
 }

@@ -7,7 +7,7 @@ import { attempt } from './attempt.ts';
 import { modelFile, trainSegment } from './chain.ts';
 import { classifierOf } from './identity.ts';
 import { readPositions } from './labels.ts';
-import { countsOf, packsOf } from './packs.ts';
+import { countsOf, keepPacks, packsOf } from './packs.ts';
 import { openSet, readLabels, shardFiles } from './shardset.ts';
 import type { InputFile, TrainerSettings } from './trainer.ts';
 
@@ -41,12 +41,14 @@ export function finetuneActivities(settings: TrainerSettings) {
           seed,
           ...compute,
         };
+        const kept = await keepPacks(packs, images.size, settings.scratch, current.check);
         const supply = async function* (from: number): AsyncGenerator<InputFile> {
-          for (const { name, shard } of shardFiles(packs.files.length, seed, from, epochs))
-            yield { name, content: await packs.read(shard) };
+          for (const { name, shard } of shardFiles(kept.files.length, seed, from, epochs)) yield { name, content: await kept.read(shard) };
           if (heldOut) for (const i of heldOut.files.keys()) yield { name: inputFile(epochs, i), content: await heldOut.read(i) };
         };
-        await trainSegment({ kind: 'classifier' as const, identity, epochs, until: epochs, files, job, supply }, current, settings);
+        await trainSegment({ kind: 'classifier' as const, identity, epochs, until: epochs, files, job, supply }, current, settings).finally(
+          kept.free,
+        );
         const made = await artifacts.find('classifier', identity.key);
         if (!made) throw new Error('Cannot finish fine-tuning as its only segment gave no classifier');
         return resultOf(made);

@@ -2,17 +2,20 @@
  * Images of a draw as a trainer reads them, made from the shards of the pool when their turn comes: packed by themselves for trainings on
  * labels, or among all others for distillation. Memory is bounded by bytes, however many images are labelled.
  */
+import { readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Failure } from '../contracts/failures.ts';
 import type { ShardFiles } from '../contracts/trainer.ts';
 import { encodeShard, readShard, type ShardImage } from '../learning/images/shards.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import type { ShardEntry } from './shardset.ts';
+import { scratchFolder } from './trainer.ts';
 
 /** Labelled images in one pack, unless their pixels were more than PACK_BYTES: above 295 px. */
 export const PACK_IMAGES = 1024;
 const PACK_BYTES = 256 * 2 ** 20;
-/** Packs up to so many bytes stay in memory. With the others an epoch reads the pool at most, and the shards where packs meet twice. */
-const HELD_BYTES = 256 * 2 ** 20;
+/** Pixels of the packs that are kept on the scratch disk, where half of what is free suffices. */
+const KEPT_BYTES = 32 * 2 ** 30;
 
 /** @param size  side of the images, pixels */
 export const packImages = (size: number): number => Math.min(PACK_IMAGES, Math.floor(PACK_BYTES / (size * size * 3)));
@@ -25,28 +28,47 @@ export type Packs = {
 };
 
 /**
- * Images of a set in packs of `packImages(size)`, in canonical order.
+ * Images of a set in packs of `packImages(size)`, in canonical order. Each is made from its shards whenever it is read.
  * @param positions  of the images in the set, ascending
  * @param size       side of the images, pixels
- * @param heldBytes  of packs that are kept once they were read
  */
-export function packsOf(artifacts: Artifacts, shards: ShardEntry[], positions: Int32Array, size: number, heldBytes = HELD_BYTES): Packs {
+export function packsOf(artifacts: Artifacts, shards: ShardEntry[], positions: Int32Array, size: number): Packs {
   const most = packImages(size);
   const parts = Array.from({ length: Math.ceil(positions.length / most) }, (_, pack) => positions.subarray(pack * most, (pack + 1) * most));
-  const held = new Map<number, Uint8Array>();
-  let bytesHeld = 0;
   return {
     files: parts.map(({ length }) => ({ images: length })),
-    async read(pack) {
-      const kept = held.get(pack);
-      if (kept) return kept;
-      const bytes = encodeShard(await imagesAt(artifacts, shards, parts[pack] ?? new Int32Array()), size);
-      if (bytesHeld + bytes.length > heldBytes) return bytes; // none makes room for another: in a shuffled order all are as likely to be next
-      bytesHeld += bytes.length;
-      held.set(pack, bytes);
-      return bytes;
-    },
+    read: async (pack) => encodeShard(await imagesAt(artifacts, shards, parts[pack] ?? new Int32Array()), size),
   };
+}
+
+/**
+ * The same packs on the scratch disk until they are freed, so that few labels among many images do not have the whole pool read in every
+ * epoch. Too large for the disk they stay as they are: the labels are many then, and an epoch of them reads little besides.
+ * @param check  called before each pack; throws when the work is cancelled
+ */
+export async function keepPacks(
+  packs: Packs,
+  size: number,
+  scratch: string,
+  check: () => void,
+  most = KEPT_BYTES,
+): Promise<Packs & { free(): Promise<void> }> {
+  const folder = await scratchFolder(scratch);
+  const free = () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  const fileOf = (pack: number) => join(folder, `pack-${pack}.safetensors`);
+  const { bavail, bsize } = await statfs(folder);
+  const bytes = packs.files.reduce((sum, { images }) => sum + images, 0) * size * size * 3;
+  if (bytes > Math.min(most, (bavail * bsize) / 2)) return { ...packs, free };
+  try {
+    for (const pack of packs.files.keys()) {
+      check();
+      await writeFile(fileOf(pack), await packs.read(pack));
+    }
+  } catch (error) {
+    await free();
+    throw error;
+  }
+  return { files: packs.files, read: (pack) => readFile(fileOf(pack)), free };
 }
 
 /** The images at ascending positions. Only the shards that hold some of them are read, one at a time. */

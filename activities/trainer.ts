@@ -40,8 +40,7 @@ const TRAINER = fileURLToPath(new URL('../workers/trainer.ts', import.meta.url))
 
 /** Run one trainer to its end and return what `onDone` makes of it. @throws Failure, or CancelledFailure through `attempt` */
 export async function superviseTrainer<T>(run: TrainerRun<T>, attempt: Attempt, settings: TrainerSettings): Promise<T> {
-  await makeScratch(settings.scratch);
-  const folder = await mkdtemp(join(settings.scratch, `fewlabels-${process.pid}-`));
+  const folder = await scratchFolder(settings.scratch);
   try {
     await mkdir(join(folder, 'in'));
     await mkdir(join(folder, 'out'));
@@ -72,6 +71,12 @@ export async function makeScratch(scratch: string): Promise<void> {
   } catch (error) {
     throw new Error(`Cannot train as the scratch folder must be writable: ${(error as Error).message}; name another in FEWLABELS_SCRATCH`);
   }
+}
+
+/** A fresh folder of this worker, by whose name `sweepScratch` knows it. */
+export async function scratchFolder(scratch: string): Promise<string> {
+  await makeScratch(scratch);
+  return mkdtemp(join(scratch, `fewlabels-${process.pid}-`));
 }
 
 /** Delete scratch folders whose worker is gone. */

@@ -1,7 +1,10 @@
 /** Images of a draw, packed for trainings on labels and among all others for distillation, on a store in memory. */
+import { mkdtemp, readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { readPositions } from '../../activities/labels.ts';
-import { countsOf, hideLabels, packImages, packsOf } from '../../activities/packs.ts';
+import { countsOf, hideLabels, keepPacks, packImages, packsOf } from '../../activities/packs.ts';
 import { idsOfSet, type ShardEntry } from '../../activities/shardset.ts';
 import { encodeShard, readShard } from '../../learning/images/shards.ts';
 import { encodeSafetensors } from '../../learning/safetensors.ts';
@@ -85,20 +88,6 @@ describe('packsOf', () => {
     expect([8, 224, 295, 296, 1024].map(packImages)).toEqual([1024, 1024, 1024, 1021, 85]);
   });
 
-  test('packsOf: shards are read for the pack that is asked for, again only where it is too much to keep', async () => {
-    const large = [await stored(Array.from({ length: 1024 }, (_, i) => i)), await stored([2000, 2001])];
-    const positions = Int32Array.from({ length: 1026 }, (_, i) => i);
-    const { read, artifacts: counting } = counted();
-    const packs = packsOf(counting, large, positions, SIZE, 10_000); // the second one fits, with its ids
-    const first = await packs.read(0);
-    expect(read.whole).toBe(1);
-    expect(await packs.read(0)).toEqual(first);
-    expect(read.whole).toBe(2);
-    const second = await packs.read(1);
-    expect(await packs.read(1)).toBe(second);
-    expect(read.whole).toBe(3);
-  });
-
   test('packsOf: ten million labelled images are positions until one of their packs is wanted', async () => {
     const shard = await stored(Array.from({ length: 1024 }, (_, i) => i));
     const many = new Array<ShardEntry>(10_000).fill(shard);
@@ -112,6 +101,44 @@ describe('packsOf', () => {
     expect([packs.files.length, read.whole]).toEqual([10_000, 0]);
     expect(readShard(await packs.read(7_000)).ids).toHaveLength(1024);
     expect(read.whole).toBe(1);
+  });
+});
+
+describe('keepPacks', () => {
+  const all = Int32Array.from({ length: 1026 }, (_, i) => i);
+  let scratch: string;
+  let large: ShardEntry[];
+  beforeEach(async () => {
+    scratch = await mkdtemp(join(tmpdir(), 'fewlabels-test-'));
+    large = [await stored(Array.from({ length: 1024 }, (_, i) => i)), await stored([2000, 2001])];
+  });
+
+  test('keepPacks: shards are read once for all epochs, and nothing stays on the disk', async () => {
+    const { read, artifacts: counting } = counted();
+    const packs = packsOf(counting, large, all, SIZE);
+    const kept = await keepPacks(packs, SIZE, scratch, () => undefined);
+    expect([kept.files, read.whole]).toEqual([[{ images: 1024 }, { images: 2 }], 2]);
+    for (const pack of [1, 0, 1]) expect(readShard(await kept.read(pack)).ids).toHaveLength([1024, 2][pack] ?? 0);
+    expect(read.whole).toBe(2);
+    await kept.free();
+    expect(await readdir(scratch)).toEqual([]);
+  });
+
+  test('keepPacks: more than the disk may hold is made from its shards whenever it is read', async () => {
+    const { read, artifacts: counting } = counted();
+    const kept = await keepPacks(packsOf(counting, large, all, SIZE), SIZE, scratch, () => undefined, 1026 * BYTES - 1);
+    expect(read.whole).toBe(0);
+    for (const pack of [1, 1]) expect(readShard(await kept.read(pack)).ids).toEqual(['image-2000', 'image-2001']);
+    expect(read.whole).toBe(2);
+    await kept.free();
+  });
+
+  test('keepPacks: cancelled, it leaves nothing on the disk', async () => {
+    const cancelled = () => {
+      throw new Error('cancelled');
+    };
+    await expect(keepPacks(packsOf(artifacts, large, all, SIZE), SIZE, scratch, cancelled)).rejects.toThrow('cancelled');
+    expect(await readdir(scratch)).toEqual([]);
   });
 });
 
