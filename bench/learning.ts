@@ -77,7 +77,9 @@ async function main(): Promise<number> {
   return failed > 0 ? EXIT.failed : EXIT.done;
 }
 
-const allSeeds = (seeds: number[], asked: number[]) => [...new Set([...seeds, ...asked])].sort((a, b) => a - b);
+function allSeeds(seeds: number[], asked: number[]): number[] {
+  return [...new Set([...seeds, ...asked])].sort((a, b) => a - b);
+}
 
 async function measureOnce(plan: Plan, seed: number, side: Side, { results }: Places, tools: PeerTools): Promise<void> {
   const { sample, protocols } = plan;

@@ -64,7 +64,7 @@ function sectionOf(results: Record<string, Kept>, plan: Plan, seeds: number[]): 
   if (pairs.length === 0) return [title, ...absent].join('\n\n');
   const lines = linesOf(pairs);
   const times = table(['seed', 'ours, s', 'lightly, s', 'ratio', 'loader workers', 'measured on'], pairs.map(timesOf));
-  const machines = [...new Set(pairs.flatMap(({ ours, lightly }) => [ours, lightly]).map(({ machine }) => inWords(machine)))];
+  const machines = [...new Set(pairs.flatMap(({ ours, lightly }) => [inWords(ours.machine), inWords(lightly.machine)]))];
   return [
     title,
     ...absent,
