@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest, Ref } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
-import type { CurvePoint } from '../contracts/progress.ts';
+import type { CurvePoint, Reviewed } from '../contracts/progress.ts';
 import type { ChainState } from '../contracts/stages.ts';
 import type { TrainerJob } from '../contracts/trainer.ts';
 import type { Rejected } from '../store/artifacts.ts';
@@ -44,13 +44,18 @@ export async function chainState<Kind extends string>(
 ): Promise<ChainState<Ref<Kind>> & Candidates> {
   const finished = await settings.artifacts.find(stage, key);
   if (finished) {
-    const { epochs, loss, warning } = finished.facts;
-    const result = { kind, key, digest: finished.digest };
-    return { epochsDone: Number(epochs), result, loss: Number(loss), warning: warning as string | undefined };
+    const { epochs, loss } = finished.facts;
+    return { epochsDone: Number(epochs), result: { kind, key, digest: finished.digest }, loss: Number(loss), ...toldBy(finished.facts) };
   }
   const { manifests, rejected } = await settings.artifacts.checkpoints(stage, key);
   return { epochsDone: manifests[0] ? Number(manifests[0].facts.epoch) : 0, manifests, rejected };
 }
+
+/** What a trainer tells of its training besides the loss. */
+const toldBy = ({ warning, review }: Record<string, unknown>) => ({
+  warning: warning as string | undefined,
+  review: review as Reviewed | undefined,
+});
 
 type Candidates = { manifests?: Manifest[]; rejected?: Rejected[] };
 
@@ -88,8 +93,8 @@ export async function trainSegment<Kind extends string>(
   const { kind, identity, epochs, until } = training;
   const { artifacts } = settings;
   const start = await chainState(kind, identity, settings);
-  if (start.result || (start.epochsDone >= until && until < epochs))
-    return { epochsDone: start.epochsDone, result: start.result, loss: start.loss, warning: start.warning };
+  const { epochsDone, result, loss, warning, review } = start;
+  if (result || (epochsDone >= until && until < epochs)) return { epochsDone, result, loss, warning, review };
 
   const checkpoint = await fetchCheckpoint(start, settings);
   const resume: InputFile[] = checkpoint ? [{ name: RESUME_FILE, content: { file: checkpoint.file } }] : [];
@@ -114,8 +119,7 @@ export async function trainSegment<Kind extends string>(
       },
       async onDone(folder, facts, hardware) {
         const loss = curve.at(-1)?.loss;
-        const warning = facts.warning as string | undefined;
-        if (until < epochs) return { epochsDone: until, loss, warning };
+        if (until < epochs) return { epochsDone: until, loss, ...toldBy(facts) };
         const body = await readFile(join(folder, 'out', MODEL_FILE));
         const manifest = await artifacts.commit({
           ...identity,
@@ -123,7 +127,7 @@ export async function trainSegment<Kind extends string>(
           facts: { ...facts, epochs, loss, curve, architecture: 'architecture' in training.job ? training.job.architecture : undefined },
           made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
         });
-        return { epochsDone: epochs, result: { kind, key: identity.key, digest: manifest.digest }, loss, warning };
+        return { epochsDone: epochs, result: { kind, key: identity.key, digest: manifest.digest }, loss, ...toldBy(facts) };
       },
     },
     attempt,

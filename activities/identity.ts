@@ -1,7 +1,7 @@
 /**
  * What each artifact depends on: the recipe's slice and the digests of its inputs. Two runs that agree on these share the artifact.
  * Settings that change how the work is cut, spread or watched, but not its result, stay out (segment length, who renders the views,
- * checkpoint interval, threads). An option that is off is undefined there, hence no part of the key: what was made before there was
+ * checkpoint interval, threads, looks at the features meanwhile). An option that is off is undefined there, hence no part of the key: what was made before there was
  * such an option is found.
  */
 
@@ -45,7 +45,7 @@ export function representationOf({
   seed,
 }: PretrainRecipe & { images: ImagesRef }): Identity & { architecture: Architecture } {
   const architecture = representationArchitecture({ encoder, pretrain }, images.size);
-  const { segmentEpochs, start: _file, memory, accumulate, ...always } = pretrain;
+  const { segmentEpochs, probeEpochs, start: _file, memory, accumulate, ...always } = pretrain;
   const { projection } = architecture;
   const science = { ...always, projection, memory: memory.size > 0 ? memory : undefined, accumulate: unlessOne(accumulate) };
   const inputs = [images.pool.digest, ...(start ? [start.digest] : [])];

@@ -4,15 +4,21 @@ import type { ImagesRef } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import type { Recipe } from '../contracts/recipe.ts';
 import type { PretrainInput, PretrainRecipe, PretrainResult, Segment } from '../contracts/stages.ts';
+import type { PretrainJob } from '../contracts/trainer.ts';
 import { viewSettings } from '../contracts/views.ts';
+import { packFile } from '../learning/feed.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import { attempt } from './attempt.ts';
 import { chainState, trainSegment } from './chain.ts';
 import { representationOf, viewsOf } from './identity.ts';
+import { packLabelled } from './labels.ts';
 import { objectNamed, openSet, type ShardEntry, shardFiles } from './shardset.ts';
 import { START_FILE, startFile } from './start.ts';
 import type { InputFile, TrainerSettings } from './trainer.ts';
 import { viewsFile } from './views.ts';
+
+/** Packs of 1,024 labelled images at most that the features are scored by while they are learnt, and of those asked about: a look is to be short. */
+const [KNOWN_PACKS, JUDGED_PACKS] = [4, 1];
 
 export function pretrainActivities(settings: TrainerSettings) {
   const { artifacts } = settings;
@@ -22,6 +28,7 @@ export function pretrainActivities(settings: TrainerSettings) {
         const { images, start, pretrain, views, seed, compute, segment, where = 'workers' } = input;
         const { architecture, ...identity } = representationOf(input);
         const { shards } = await openSet(artifacts, images.pool);
+        const probe = await probeOf(artifacts, input, shards);
         const job = {
           kind: 'pretrain' as const,
           architecture,
@@ -29,11 +36,13 @@ export function pretrainActivities(settings: TrainerSettings) {
           pretrain,
           shards: shards.map((shard) => ({ images: shard.images })),
           views: where === 'device' ? viewSettings(views, images.size) : undefined,
+          probe: probe?.job,
           untilEpoch: segment.to,
           seed,
           ...compute,
         };
-        const files = start ? [{ name: START_FILE, content: await startFile(artifacts, start) }] : [];
+        const first = start ? [{ name: START_FILE, content: await startFile(artifacts, start) }] : [];
+        const files = [...first, ...(probe?.files ?? [])];
         const training = { kind: 'representation' as const, identity, epochs: pretrain.epochs, until: segment.to, files, job };
         const supply = (from: number) => {
           const wanted = { shards, size: images.size, views, seed, segment, from };
@@ -49,10 +58,37 @@ export function representationActivities(settings: TrainerSettings) {
   return {
     async findRepresentation(input: PretrainRecipe & { images: ImagesRef }): Promise<PretrainResult> {
       return attempt(async () => {
-        const { epochsDone, result, loss, warning } = await chainState('representation' as const, representationOf(input), settings);
-        return { epochsDone, result, loss, warning };
+        const state = await chainState('representation' as const, representationOf(input), settings);
+        const { epochsDone, result, loss, warning, review } = state;
+        return { epochsDone, result, loss, warning, review };
       });
     },
+  };
+}
+
+/** Labelled images in packs, for the trainer to score its features by. */
+async function probeOf(
+  artifacts: Artifacts,
+  { probe, pretrain, images }: PretrainInput,
+  shards: ShardEntry[],
+): Promise<{ job: PretrainJob['probe']; files: InputFile[] } | undefined> {
+  if (!probe) return undefined;
+  const { labels, evaluationCrop } = probe;
+  const known = (await packLabelled(artifacts, labels, shards)).slice(0, KNOWN_PACKS);
+  const judged = (await packLabelled(artifacts, labels, shards, 'heldOut')).slice(0, JUDGED_PACKS);
+  const counts = (packs: { images: number }[]) => packs.map((pack) => ({ images: pack.images }));
+  return {
+    job: {
+      everyEpochs: pretrain.probeEpochs,
+      classes: images.classes.length,
+      evaluationCrop,
+      known: counts(known),
+      judged: counts(judged),
+    },
+    files: [
+      ...known.map(({ bytes }, i) => ({ name: packFile('known', i), content: bytes })),
+      ...judged.map(({ bytes }, i) => ({ name: packFile('judged', i), content: bytes })),
+    ],
   };
 }
 

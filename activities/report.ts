@@ -44,6 +44,7 @@ export function reportActivities(artifacts: Artifacts) {
           images: { pool: images.pool.images, labelled: images.pool.labelled, test: images.test.images, size: images.size },
           setAside: input.setAside,
           warning,
+          notes: input.notes,
           scores: models.flatMap(({ evaluation }) => evaluation.scores),
           ...(await readEvaluations(artifacts, input)),
           curves,

@@ -174,7 +174,7 @@ function listen<T>(child: ChildProcess, folder: string, run: TrainerRun<T>, atte
     }
     if (message.type === 'progress') {
       where = `step ${message.step} of ${message.steps}`;
-      const { step, steps, loss, accuracy, imagesPerSecond, secondsLeft, warning } = message;
+      const { step, steps, loss, accuracy, imagesPerSecond, secondsLeft, review, warning } = message;
       attempt.progress({
         stage: run.stage,
         done: step,
@@ -185,6 +185,7 @@ function listen<T>(child: ChildProcess, folder: string, run: TrainerRun<T>, atte
         imagesPerSecond,
         secondsLeft,
         checkpointStep,
+        review,
         warning,
       });
     }

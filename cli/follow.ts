@@ -61,7 +61,7 @@ export function show(
   if (progress) display.update(stageRows(progress, beats));
   const tries = retries.map(({ activity, attempt, reason }: Retry) => `↻ ${activity}: attempt ${attempt}, as ${reason}`);
   const warnings = [progress?.warning, ...beats.map(({ warning }) => warning)].flatMap((warning) => (warning ? [`⚠ ${warning}`] : []));
-  for (const line of [...tries, ...warnings]) {
+  for (const line of [...tries, ...warnings, ...(progress?.notes ?? [])]) {
     if (!told.has(line)) display.say(line);
     told.add(line);
   }

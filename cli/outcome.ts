@@ -17,7 +17,7 @@ export const STUDENT_FILE = 'student.safetensors';
 const MODEL_OBJECT = 'model.safetensors';
 
 /** What `run --json` prints. `report` is a path on this machine. */
-export type RunJson = Pick<RunResult, 'run' | 'scores' | 'setAside' | 'warning'> & {
+export type RunJson = Pick<RunResult, 'run' | 'scores' | 'setAside' | 'warning' | 'notes'> & {
   state: 'done';
   seconds: number;
   report: string;
@@ -35,6 +35,7 @@ export async function keep(session: Session, result: RunResult, seconds: number,
     scores: result.scores,
     setAside: result.setAside,
     warning: result.warning,
+    notes: result.notes,
     report,
     ui: session.link(result.run),
   };

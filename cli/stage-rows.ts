@@ -1,5 +1,5 @@
 /** Progress as a person reads it: one row a stage, from what the workflow tells and what running activities beat. Pure. */
-import type { Beat, RunProgress, StageProgress } from '../contracts/progress.ts';
+import type { Beat, Reviewed, RunProgress, StageProgress } from '../contracts/progress.ts';
 import { count, percent } from '../report/summary.ts';
 
 /** `fraction` in [0, 1]. `text` says what is happening: counts, images/s, loss, time left. */
@@ -46,8 +46,19 @@ function textOf({ stage, state, done, total, note }: StageProgress, beats: Beat[
   const beat = beats.at(-1);
   const loss = beat?.loss === undefined ? '' : `loss ${beat.loss.toPrecision(3)}`;
   const accuracy = beat?.accuracy === undefined ? '' : `${percent(beat.accuracy)} right in training`;
+  const review = beat?.review ? reviewText(beat.review) : '';
   const left = beat?.secondsLeft === undefined ? '' : `${roundedTime(beat.secondsLeft)} left`;
-  return [pieces, rate, loss, accuracy, left].filter((part) => part !== '').join(' · ');
+  return [pieces, rate, loss, accuracy, review, left].filter((part) => part !== '').join(' · ');
+}
+
+/** `neighbours 41.2 %, linear probe 45 % right after 10 epochs`, of labelled images that nothing learns from. */
+function reviewText({ epoch, knn, probe }: Reviewed): string {
+  const shares = [
+    ['neighbours', knn],
+    ['linear probe', probe],
+  ] as const;
+  const known = shares.flatMap(([name, share]) => (share === undefined ? [] : [`${name} ${percent(share)}`]));
+  return `${known.join(', ')} right after ${count(epoch)} ${epoch === 1 ? 'epoch' : 'epochs'}`;
 }
 
 /** Time to the precision an estimate deserves: `40 s`, `12 min`, `3 h 20 min`. */

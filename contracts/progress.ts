@@ -13,14 +13,24 @@ export type Beat = {
   accuracy?: number;
   secondsLeft?: number;
   checkpointStep?: number;
+  /** What the newest review found, and after how many epochs. */
+  review?: Reviewed;
   /** What is going wrong without having failed, and what to change. */
   warning?: string;
 };
 
+/**
+ * What weights are worth between two epochs, on labelled images that they do not learn from: shares right, 0 to 1. Looking changes no
+ * weight. `knn`, `probe`: of the features, by nearest neighbours and a linear classifier on labelled images beside those.
+ */
+export type Review = { knn?: number; probe?: number };
+export type Reviewed = Review & { epoch: number };
+
 /** One stage of the run, as the workflow's `progress` query tells it. */
 export type StageProgress = { stage: string; state: 'waiting' | 'running' | 'done'; done: number; total: number; note?: string };
 
-export type RunProgress = { stages: StageProgress[]; setAside?: SetAside; warning?: string };
+/** `notes`: what the recipe asked for and this run cannot have, with the reason. */
+export type RunProgress = { stages: StageProgress[]; setAside?: SetAside; warning?: string; notes?: string[] };
 export const PROGRESS_QUERY = 'progress';
 
 /** One line of a learning curve: what the step measured. `entropy` and `deviation` are pretraining's (`contrastiveMetrics`). */
@@ -32,4 +42,6 @@ export type CurvePoint = {
   entropy?: number;
   deviation?: number;
   learningRate: number;
+  /** Of the weights after this step, where one was due. */
+  review?: Review;
 };

@@ -141,6 +141,14 @@ const Pretrain = z.strictObject({
     .union([z.literal('auto'), Epochs])
     .default('auto')
     .describe('K, the epochs of one segment; auto: as many as pass 20,000 images'),
+  probeEpochs: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .default(0)
+    .describe(
+      'after every so many epochs, and the last one, nearest neighbours and a linear probe score the features on labelled images kept for that; changes no weight; 0: never',
+    ),
 });
 
 const Finetune = z.strictObject({

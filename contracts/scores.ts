@@ -57,6 +57,8 @@ export type RunResult = {
   setAside: SetAside;
   /** What went wrong in pretraining without failing, and what to change. */
   warning?: string;
+  /** What the recipe asked for and this run could not have, with the reason. */
+  notes?: string[];
   /** Manifest key of the report, and of the student to take away (most labels, first draw). */
   report: { key: string; digest: string };
   student: { key: string; digest: string };

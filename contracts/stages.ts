@@ -13,6 +13,7 @@ import type {
   StartRef,
   StudentRef,
 } from './artifacts.ts';
+import type { Reviewed } from './progress.ts';
 import type { EncoderRecipe, LabelDraw, Recipe } from './recipe.ts';
 import type { Score } from './scores.ts';
 
@@ -30,9 +31,9 @@ export type Segment = { from: number; to: number };
 
 /**
  * Where a chain of segments stands: epochs already committed, and the finished artifact once there is one. `warning`: what is going
- * wrong without having failed.
+ * wrong without having failed. `review`: the newest one, where there are any.
  */
-export type ChainState<R> = { epochsDone: number; result?: R; loss?: number; warning?: string };
+export type ChainState<R> = { epochsDone: number; result?: R; loss?: number; warning?: string; review?: Reviewed };
 
 /** Take a file of weights into the store. */
 export type AdoptInput = { file: string };
@@ -51,7 +52,13 @@ export type AugmentInput = { pool: ShardSetRef; size: number; views: Recipe['vie
 export type AugmentResult = { views: number };
 export type DeleteViewsInput = { pool: ShardSetRef; size: number; views: Recipe['views']; seed: number; segment: Segment };
 /** `where` settled: who renders the views; `device` is the trainer itself. Workers where it is missing. */
-export type PretrainInput = PretrainRecipe & { images: ImagesRef; segment: Segment; where?: 'workers' | 'device' };
+export type PretrainInput = PretrainRecipe & {
+  images: ImagesRef;
+  segment: Segment;
+  where?: 'workers' | 'device';
+  /** Labelled images to score the features by (`pretrain.probeEpochs`): some to know, and those held out to ask about. */
+  probe?: { labels: LabelsRef; evaluationCrop?: number };
+};
 export type PretrainResult = ChainState<RepresentationRef>;
 
 export type DrawLabelsInput = { images: ImagesRef; draw: LabelDraw; seed: number; calibration?: Recipe['labels']['calibration'] };
@@ -117,6 +124,8 @@ export type WriteReportInput = {
   representation: RepresentationRef;
   models: { draw: LabelDraw; baseline: ClassifierRef; classifier: ClassifierRef; student: StudentRef; evaluation: EvaluateResult }[];
   setAside: SetAside;
+  /** What the recipe asked for and this run could not have. */
+  notes?: string[];
 };
 export type WriteReportResult = ReportRef;
 

@@ -3,7 +3,7 @@
  * Inputs appear in `in/` by rename, complete, in the order they will be read; the trainer deletes a file it is done with, and the
  * supervisor keeps a bounded number there. Checkpoints appear in `out/` by rename and are announced by message.
  */
-import type { CurvePoint } from './progress.ts';
+import type { CurvePoint, Reviewed } from './progress.ts';
 import type { EncoderRecipe, Recipe } from './recipe.ts';
 import type { ViewLaws } from './views.ts';
 
@@ -47,6 +47,11 @@ export type PretrainJob = Common & {
   shards: ShardFiles;
   /** How the trainer renders them; missing when others have. */
   views?: ViewSettings;
+  /**
+   * Score the features after every so many epochs: `known`, labelled images in `in/known-<i>.safetensors`, by which those of
+   * `in/judged-<i>.safetensors` are called. `evaluationCrop` as in the recipe; the whole image where it is missing.
+   */
+  probe?: { everyEpochs: number; classes: number; evaluationCrop?: number; known: ShardFiles; judged: ShardFiles };
   /** Ends at the last step of this epoch (exclusive). */
   untilEpoch: number;
 };
@@ -104,6 +109,7 @@ export type TrainerMessage =
       images: number;
       imagesPerSecond: number;
       secondsLeft: number;
+      review?: Reviewed;
       warning?: string;
     }
   | { type: 'checkpoint'; step: number; epoch: number; file: string; curve: CurvePoint[]; final: boolean }

@@ -56,6 +56,9 @@ export function inputFile(epoch: number, shard: number): string {
 /** Name of the file of one teacher. */
 export const teacherFile = (teacher: number): string => (teacher === 0 ? 'teacher.safetensors' : `teacher-${teacher}.safetensors`);
 
+/** Name of a file of labelled images that is there from the start and stays. */
+export const packFile = (what: 'known' | 'judged', pack: number): string => `${what}-${pack}.safetensors`;
+
 /** The order in which an epoch reads its shards: supervisor and trainer count it alike. */
 export function shardOrder(seed: number, epoch: number, shards: number): Int32Array {
   return randomStream(seed, 'shard order', epoch).permutation(shards);

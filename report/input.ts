@@ -38,6 +38,8 @@ export type ReportInput = {
   setAside: SetAside;
   /** What went wrong in pretraining without failing. */
   warning?: string;
+  /** What the recipe asked for and this run could not have, with the reason. */
+  notes?: string[];
   scores: Score[];
   /** Fewest labels first. The student with the most labels, first draw, is shown in detail; others may be missing. */
   evaluations: Evaluation[];

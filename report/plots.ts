@@ -101,6 +101,27 @@ export async function curvePlot(curves: Curve[]): Promise<Html | undefined> {
   });
 }
 
+/** What neighbours and a linear probe made of the features over the epochs. Undefined with fewer than two looks. */
+export async function reviewPlot(points: CurvePoint[]): Promise<Html | undefined> {
+  const names = { knn: 'neighbours', probe: 'linear probe' };
+  const values = points.flatMap(({ epoch, review = {} }) =>
+    (['knn', 'probe'] as const).map((kind) => ({ by: names[kind], epoch, right: 100 * (review[kind] ?? Number.NaN) })),
+  );
+  if (points.length < 2) return undefined;
+  const scale = { domain: Object.values(names), range: [COLOURS.representation, COLOURS.student] };
+  return svg({
+    ...SIZE,
+    height: 160,
+    data: { values: values.filter(({ right }) => Number.isFinite(right)) },
+    mark: { type: 'line', strokeWidth: 2, point: true },
+    encoding: {
+      x: { field: 'epoch', type: 'quantitative', title: 'epoch', scale: { nice: false }, axis: { grid: false } },
+      y: { field: 'right', type: 'quantitative', title: 'right, %', scale: { zero: false } },
+      color: { field: 'by', type: 'nominal', scale },
+    },
+  });
+}
+
 const POINTS = 200;
 
 /** At most 200 points, each the mean of its neighbours, so that a long training does not make a long page. Losses that are no numbers are left out. */

@@ -6,7 +6,7 @@ import { type Html, html } from './html.ts';
 import type { Curve, Evaluation, ReportInput } from './input.ts';
 import { measureTable } from './measures.ts';
 import { page } from './page.ts';
-import { accuracyPlot, curvePlot } from './plots.ts';
+import { accuracyPlot, curvePlot, reviewPlot } from './plots.ts';
 import { accuracyText, count, duration, labelsText } from './summary.ts';
 import { accuracyTable, classTable, confusionTable, setAsideTable } from './tables.ts';
 
@@ -33,7 +33,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
 }
 
 function opening(input: ReportInput): Html {
-  const { images, classes, recipe, warning } = input;
+  const { images, classes, recipe, warning, notes = [] } = input;
   const facts: [string, string][] = [
     ['images to learn from', count(images.pool)],
     ['with a label', count(images.labelled)],
@@ -44,7 +44,7 @@ function opening(input: ReportInput): Html {
   return html`<header><p class="run">${input.run}${input.date ? ` · ${input.date.slice(0, 16).replace('T', ' ')} UTC` : ''}</p><h1>${recipe.name}</h1>
 ${headline(input).map((sentence, i) => html`<p class="${i === 0 ? 'lead' : ''}">${sentence.replaceAll(' %', '\u00a0%')}</p>`)}
 <dl class="facts">${facts.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}</dl>
-<ul class="cautions">${[...(warning ? [`${warning}.`] : []), ...cautions(input)].map((line) => html`<li>${line}</li>`)}</ul></header>`;
+<ul class="cautions">${[...(warning ? [warning] : []), ...notes].map((line) => `${line}.`).concat(cautions(input)).map((line) => html`<li>${line}</li>`)}</ul></header>`;
 }
 
 /** The student with the most labels, first draw; another model when there is no student. */
@@ -63,7 +63,7 @@ async function learning({ curves }: ReportInput): Promise<Html | undefined> {
     groups.map(async ([title, stages]) => {
       const shown = curves.filter(({ stage }) => stages.includes(stage));
       const plot = await curvePlot(shown);
-      return plot && html`<h3>${title}</h3>${plot}${shown.map(embeddingsText)}`;
+      return plot && html`<h3>${title}</h3>${plot}${shown.map(embeddingsText)}${await reviewsOf(shown)}`;
     }),
   );
   return plots.some((plot) => plot !== undefined) ? html`${plots}` : undefined;
@@ -75,6 +75,16 @@ function embeddingsText({ points }: Curve): Html | undefined {
   if (accuracy === undefined || entropy === undefined || deviation === undefined) return undefined;
   const found = `In the end ${accuracyText(accuracy)} of the first views were nearest to their own second view among those of their batch`;
   return html`<p class="quiet">${found}; the entropy of that choice was ${entropy.toFixed(2)} nats, the deviation of the embeddings ${deviation.toFixed(3)} (0 where all are alike).</p>`;
+}
+
+/** What its features were worth while a representation was learnt; nothing where nobody looked. */
+async function reviewsOf(curves: Curve[]): Promise<Html | undefined> {
+  const points = curves.flatMap(({ points }) => points.filter(({ review }) => review?.knn !== undefined));
+  const last = points.at(-1);
+  if (!last) return undefined;
+  const { knn, probe } = last.review ?? {};
+  const found = `After ${count(last.epoch)} epochs nearest neighbours were right on ${accuracyText(knn)} and a linear probe on ${accuracyText(probe)}`;
+  return html`${await reviewPlot(points)}<p class="quiet">${found} of labelled images of the pool, held out from those that the two learn from. Pretraining took no notice of it.</p>`;
 }
 
 function making(input: ReportInput): Html {

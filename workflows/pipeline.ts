@@ -46,6 +46,7 @@ export async function pipeline(input: unknown): Promise<RunResult> {
     representation,
     models: models.map(({ labelled, ...model }) => model),
     setAside: images.setAside,
+    notes: tracker.notes(),
   });
   tracker.advance('report');
   const student = models.findLast(({ draw }) => draw.draw === 0)?.student ?? report;
@@ -54,6 +55,7 @@ export async function pipeline(input: unknown): Promise<RunResult> {
     scores,
     setAside: images.setAside,
     warning: tracker.warning(),
+    notes: tracker.notes(),
     report: { key: report.key, digest: report.digest },
     student: { key: student.key, digest: student.digest },
     representation: { key: representation.key, digest: representation.digest },

@@ -4,8 +4,8 @@
  * views, the same chain goes on images alone.
  */
 import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
-import type { ImagesRef, RepresentationRef } from '../contracts/artifacts.ts';
-import type { Recipe } from '../contracts/recipe.ts';
+import type { ImagesRef, LabelsRef, RepresentationRef } from '../contracts/artifacts.ts';
+import { labelDraws, type Recipe } from '../contracts/recipe.ts';
 import { viewsWhere } from '../contracts/segments.ts';
 import type { PretrainResult, Segment } from '../contracts/stages.ts';
 import { data, light, training } from './policies.ts';
@@ -27,6 +27,8 @@ export async function pretrain(recipe: Recipe, images: ImagesRef, tracker: Track
     return found.result;
   }
 
+  const labels = await labelsToProbe(recipe, images, tracker);
+  const probe = labels && { labels, evaluationCrop: recipe.images.evaluationCrop };
   const segments = segmentsOf(epochs, images.pool.images, segmentEpochs, found.epochsDone);
   const where = viewsWhere(recipe, images.pool.images, images.size);
   const byWorkers = where === 'workers';
@@ -47,13 +49,27 @@ export async function pretrain(recipe: Recipe, images: ImagesRef, tracker: Track
   return state.result;
 
   async function train(segment: Segment): Promise<PretrainResult> {
-    const work = () => call(training.pretrain, `pretrain ${epochsText(segment, epochs)}`, { ...input, segment, where });
+    const work = () => call(training.pretrain, `pretrain ${epochsText(segment, epochs)}`, { ...input, ...(probe ? { probe } : {}), segment, where });
     return work().catch(async (error: unknown) => {
       if (!areViewsMissing(error)) throw error;
       await render(segment, recipe, images);
       return work();
     });
   }
+}
+
+/**
+ * Labels to score the features by while they are learnt: the first draw of the most labels that the recipe has, so none that the run may not
+ * look at, a fifth of them held out.
+ */
+async function labelsToProbe(recipe: Recipe, images: ImagesRef, tracker: Tracker): Promise<LabelsRef | undefined> {
+  const { seed, pretrain } = recipe;
+  const draw = labelDraws(recipe.labels).findLast(({ draw }) => draw === 0);
+  if (pretrain.probeEpochs === 0 || !draw) return undefined;
+  const labels = await call(light.drawLabels, 'draw labels to probe by', { images, draw, seed, calibration: recipe.labels.calibration });
+  const { split } = await call(light.splitLabels, 'hold a fifth of them out', { images, labels, seed });
+  if (!split) tracker.note(`No probe while pretraining, as about 500 labelled images are needed: there are ${labels.images}`);
+  return split;
 }
 
 /** Write the views of one segment, one activity a shard. */

@@ -24,6 +24,9 @@ export type Tracker = {
   /** What is going wrong without having failed; nothing when it no longer is. */
   warn(warning: string | undefined): void;
   warning(): string | undefined;
+  /** What the recipe asked for and this run cannot have, with the reason. */
+  note(text: string): void;
+  notes(): string[] | undefined;
   accuracy(accuracy: number): void;
 };
 
@@ -33,7 +36,9 @@ export function trackRun(recipe: Recipe): Tracker {
   let aside: SetAside | undefined;
   let current = '';
   let warned: string | undefined;
-  setHandler(progressQuery, () => ({ stages: [...stages.values()], setAside: aside, warning: warned }));
+  const noted: string[] = [];
+  const notes = () => (noted.length > 0 ? noted : undefined);
+  setHandler(progressQuery, () => ({ stages: [...stages.values()], setAside: aside, warning: warned, notes: notes() }));
   upsertSearchAttributes({ FewlabelsRecipe: [recipe.name], FewlabelsDataset: [sourceText(recipe.images.train).slice(-255)] });
 
   const of = (stage: Stage) => stages.get(stage) as StageProgress;
@@ -41,7 +46,7 @@ export function trackRun(recipe: Recipe): Tracker {
     const running = [...stages.values()].filter(({ state }) => state === 'running').at(-1)?.stage ?? current;
     if (running !== current) upsertSearchAttributes({ FewlabelsStage: [running] });
     current = running;
-    setCurrentDetails(detailsOf([...stages.values()], aside, warned));
+    setCurrentDetails(detailsOf([...stages.values()], aside, [...(warned ? [`⚠ ${warned}`] : []), ...noted]));
   };
   const finish = (stage: Stage, note: string) => {
     Object.assign(of(stage), { state: 'done', done: of(stage).total, note });
@@ -77,6 +82,11 @@ export function trackRun(recipe: Recipe): Tracker {
       tell();
     },
     warning: () => warned,
+    note(text) {
+      if (!noted.includes(text)) noted.push(text);
+      tell();
+    },
+    notes,
     accuracy(accuracy) {
       upsertSearchAttributes({ FewlabelsAccuracy: [accuracy] });
     },
@@ -89,11 +99,10 @@ export function sourceText(source: ImageSource): string {
   return 'folder' in source ? source.folder : `generated ${source.generated}`;
 }
 
-function detailsOf(stages: StageProgress[], aside: SetAside | undefined, warning: string | undefined): string {
+function detailsOf(stages: StageProgress[], aside: SetAside | undefined, lines: string[]): string {
   const rows = stages.map(
     ({ stage, state, done, total, note }) => `| ${stage} | ${note ?? state} | ${total ? `${done} of ${total}` : ''} |`,
   );
   const images = aside && aside.count > 0 ? [`\n${aside.count} unreadable images set aside`] : [];
-  const warnings = warning ? [`\n⚠ ${warning}`] : [];
-  return ['| stage | state | done |', '|---|---|---|', ...rows, ...images, ...warnings].join('\n');
+  return ['| stage | state | done |', '|---|---|---|', ...rows, ...images, ...lines.map((line) => `\n${line}`)].join('\n');
 }

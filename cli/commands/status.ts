@@ -34,12 +34,14 @@ export async function status(context: Context, name: string | undefined, options
         error: failure?.message,
         setAside: state.progress?.setAside,
         warning: state.progress?.warning,
+        notes: state.progress?.notes,
         ui,
       }),
     );
   terminal.print([`${run}: ${word}, ${duration(seconds)}`, ...rows.map(plainLine)].join('\n'));
   for (const { activity, attempt, reason } of state.retries) terminal.print(`↻ ${activity}: attempt ${attempt}, as ${reason}`);
   if (state.progress?.warning) terminal.print(`⚠ ${state.progress.warning}`);
+  for (const note of state.progress?.notes ?? []) terminal.print(note);
   for (const queue of idle)
     terminal.print(`… nobody serves ${queue}: start a worker with \`fewlabels worker ${queue.replace('fewlabels-', '')}\``);
   if (failure) terminal.print(`✖ ${failure.message}`);

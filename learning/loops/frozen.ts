@@ -49,7 +49,7 @@ export async function frozenModels(wanted: FrozenWanted): Promise<FrozenModel[]>
     tell(0);
     return !stop.aborted;
   };
-  const known = await fill(wanted, (pixels) => featuresOf(weights, pixels));
+  const known = await labelledFeatures(wanted, (pixels) => featuresOf(weights, pixels));
   const fitted = known && (await fitProbe({ ...known, classes, seed, execution, goOn }));
   if (!known || stop.aborted) {
     tf.dispose([weights, known, fitted]);
@@ -73,8 +73,8 @@ export async function frozenModels(wanted: FrozenWanted): Promise<FrozenModel[]>
 const BANK = 'bank';
 
 /** Features [N, F] and labels int32 [N] of all labelled images; nothing when stopped before the last one. */
-async function fill(
-  { labelled, architecture, crop, tell, stop }: FrozenWanted,
+export async function labelledFeatures(
+  { labelled, architecture, crop, tell, stop }: Pick<FrozenWanted, 'labelled' | 'architecture' | 'crop' | 'tell' | 'stop'>,
   featuresOf: (pixels: Tensor) => Tensor,
 ): Promise<{ features: Tensor; labels: Tensor } | undefined> {
   const [features, labels]: [Tensor[], Tensor[]] = [[], []];

@@ -1,11 +1,12 @@
 /** What a training tells of itself: its curve, its messages, and the last good checkpoint when it goes wrong. */
 import { Failure } from '../../contracts/failures.ts';
-import type { CurvePoint } from '../../contracts/progress.ts';
+import type { CurvePoint, Review } from '../../contracts/progress.ts';
 import type { TrainerMessage } from '../../contracts/trainer.ts';
 import type { TrainingPlan } from '../plan.ts';
 import type { Position } from '../state.ts';
 import type { Execution } from '../steps/step.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
+import { latestReview } from './review.ts';
 
 type Told<Type extends TrainerMessage['type']> = Omit<Extract<TrainerMessage, { type: Type }>, 'type'>;
 
@@ -63,11 +64,14 @@ export class Log implements Position {
     if (step > 0) this.#lastGood = `the checkpoint of step ${step} was the last good one`;
   }
 
-  /** A step was taken. Its metrics are read when a point of the curve or a message is due, and freed. */
-  note(metrics: Metrics, learningRate: number): void {
+  /**
+   * A step was taken. Its metrics are read when a point of the curve or a message is due, and freed.
+   * @param isReviewed  whether a review of its weights follows, which belongs to a point
+   */
+  note(metrics: Metrics, learningRate: number, isReviewed = false): void {
     this.step++;
     const now = this.#around.now();
-    const isPoint = this.step === 1 || this.step % this.#stride === 0;
+    const isPoint = isReviewed || this.step === 1 || this.step % this.#stride === 0;
     const isNews = now - this.#told.at >= TELL_EVERY_MS || this.step === this.#plan.steps;
     if (isPoint || isNews) this.last = readScalars(metrics);
     tf.dispose(metrics);
@@ -76,6 +80,25 @@ export class Log implements Position {
     if (!Number.isFinite(loss)) throw this.#diverged(`the loss is ${loss} at step ${this.step}`);
     if (isPoint) this.curve.push({ step: this.step, epoch: this.step / this.#plan.stepsPerEpoch, ...this.last, loss, learningRate });
     if (isNews) this.#tell(now, loss, accuracy);
+  }
+
+  /** Whether the weights after this step were reviewed, or have no point of the curve where that could stand. */
+  get isReviewed(): boolean {
+    const point = this.curve.at(-1);
+    return point?.step !== this.step || point.review !== undefined;
+  }
+
+  /** What was found of the weights after this step. */
+  reviewed(review: Review): void {
+    const point = this.curve.at(-1);
+    if (point) this.curve = this.curve.with(-1, { ...point, review });
+  }
+
+  /** Still at work between two steps: to be called now and then. */
+  alive(): void {
+    const now = this.#around.now();
+    const { loss = Number.NaN, accuracy } = this.curve.at(-1) ?? {};
+    if (now - this.#told.at >= TELL_EVERY_MS) this.#tell(now, loss, accuracy);
   }
 
   get warning(): string | undefined {
@@ -111,7 +134,7 @@ export class Log implements Position {
     const { batch, steps, stepsPerEpoch, epochs } = this.#plan;
     const since = Number.isFinite(this.#told.at) ? this.#told : this.#begun;
     const imagesPerSecond = ((this.step - since.step) * batch * 1000) / Math.max(1, now - since.at);
-    const secondsAStep = (now - this.#begun.at) / 1000 / (this.step - this.#begun.step);
+    const secondsAStep = (now - this.#begun.at) / 1000 / Math.max(1, this.step - this.#begun.step);
     const epoch = Math.floor(this.step / stepsPerEpoch);
     const secondsLeft = (steps - this.step) * secondsAStep;
     this.#around.onProgress({
@@ -124,6 +147,7 @@ export class Log implements Position {
       images: this.step * batch,
       imagesPerSecond,
       secondsLeft,
+      review: latestReview(this.curve),
       warning: this.warning,
     });
     this.#told = { step: this.step, at: now };

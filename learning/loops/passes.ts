@@ -2,7 +2,7 @@
 import { access, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { inputFile } from '../feed.ts';
+import { inputFile, packFile } from '../feed.ts';
 import { readShard, type Shard } from '../images/shards.ts';
 import { bytesTensor, fromBytes } from '../ops/native.ts';
 import type { Tensor } from '../tensorflow.ts';
@@ -37,6 +37,11 @@ async function arrived(file: string, stop: AbortSignal): Promise<Shard | undefin
     await sleep(POLL_MILLISECONDS);
   }
   return undefined;
+}
+
+/** Shards that were there from the start and stay, in their canonical order; no more once stopped. */
+export async function* staying(folder: string, what: 'known' | 'judged', shards: number, stop: AbortSignal): AsyncGenerator<Shard> {
+  for (let pack = 0; pack < shards && !stop.aborted; pack++) yield readShard(await readFile(join(folder, 'in', packFile(what, pack))));
 }
 
 /** `from`: the first image of the pass; `bytes`: of `count` images, [count, size, size, 3]. */

@@ -15,6 +15,7 @@ import { drawViews } from '../views/draw.ts';
 import { renderBatch } from '../views/render.ts';
 import { collapseOf } from './collapse.ts';
 import type { Surroundings } from './log.ts';
+import { featureReviewer } from './online.ts';
 import { imagesIn, type Outcome, train } from './train.ts';
 
 /** Views of an image in a batch. */
@@ -22,7 +23,7 @@ const VIEWS = 2;
 
 /**
  * Reads view shards, two views of each image; or image shards, and renders the very same views of them (`job.views`). The encoder starts
- * from the weights of `job.start` where there are any.
+ * from the weights of `job.start` where there are any. With `job.probe` the features are scored between epochs.
  * @throws what `train` throws; Failure DataIntegrity when the shards hold the other kind
  */
 export async function pretrain(job: PretrainJob, around: Surroundings): Promise<Outcome> {
@@ -46,6 +47,7 @@ export async function pretrain(job: PretrainJob, around: Surroundings): Promise<
       views: VIEWS,
       batch: (rows, epoch) => ({ pixels: viewsOf(rows, epoch, job) }),
       warning: (curve) => collapseOf(curve, plan, { dimensions, queue: settings.memory.size }),
+      reviewer: featureReviewer(job, around),
     },
     around,
   );

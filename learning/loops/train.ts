@@ -16,6 +16,7 @@ import { loadCheckpoint, type Position, saveCheckpoint, saveModel } from '../sta
 import { type Step, stepper } from '../steps/step.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
 import { Log, type Metrics, type Surroundings } from './log.ts';
+import { isReviewDue, latestReview, type Reviewer } from './review.ts';
 
 /**
  * `finished`: the job came to its end; else it was stopped, and its last checkpoint says where. `waitedSeconds`: how long steps waited
@@ -43,6 +44,7 @@ export type Training<Batch extends { learningRate: Tensor }> = {
   batch(rows: Rows, epoch: number): Omit<Batch, 'learningRate'>;
   /** What its curve so far tells of a training that goes wrong without failing, and what to change. */
   warning?(curve: CurvePoint[]): string | undefined;
+  reviewer?: Reviewer;
 };
 
 export const MODEL_FILE = 'model.safetensors';
@@ -53,7 +55,7 @@ export const MODEL_FILE = 'model.safetensors';
  * @throws Failure TrainingDiverged when the loss or a weight is no longer finite; DataIntegrity when an input does not fit
  */
 export async function train<B extends { learningRate: Tensor }>(training: Training<B>, around: Surroundings): Promise<Outcome> {
-  const { plan, architecture, network } = training;
+  const { plan, architecture, network, reviewer } = training;
   const end = Math.min(training.untilEpoch, plan.epochs) * plan.stepsPerEpoch;
   const log = new Log(plan, around, training.warning);
   const start = await begin(training, around.folder);
@@ -68,24 +70,36 @@ export async function train<B extends { learningRate: Tensor }>(training: Traini
     await save((state) => saveCheckpoint(join(around.folder, 'out', file), state, architecture, log));
     log.kept(file, final);
   };
+  const isDue = (step: number) => reviewer !== undefined && isReviewDue(reviewer, plan, step);
+  /** @returns false when it was stopped before the end */
+  const review = async (): Promise<boolean> => {
+    if (!reviewer || !isDue(log.step) || log.isReviewed) return true;
+    const state = course.state();
+    const found = await reviewer.review(state, () => log.alive()).finally(() => tf.dispose(state));
+    if (found) log.reviewed(found);
+    return found !== undefined;
+  };
   let [waited, ready] = [0, around.now()];
   try {
+    let isWhole = await review(); // one that was cut off
     for await (const { rows, epoch } of batches(training, around, log.step, end)) {
       waited += around.now() - ready;
       const learningRate = learningRateAt(plan, log.step);
       const batch = { ...training.batch(rows, epoch), learningRate: tf.scalar(learningRate) } as B & Record<string, Tensor>;
-      log.note(course.take(batch), learningRate);
+      log.note(course.take(batch), learningRate, isDue(log.step + 1));
       tf.dispose(Object.values(batch));
+      isWhole = await review();
       if (log.step < end && log.checkpointDue(training.job.checkpointSeconds)) await checkpoint(false);
       await setImmediate(); // messages come and go between steps
       ready = around.now();
     }
-    const finished = log.step >= end;
+    const finished = log.step >= end && isWhole;
     if (log.step > log.keptStep) await checkpoint(finished);
     if (finished && training.untilEpoch >= plan.epochs) {
       await save((state) => saveModel(join(around.folder, 'out', MODEL_FILE), state, network.parameters, architecture));
     }
-    const facts = { steps: log.step, batch: plan.batch, epochs: plan.epochs, ...log.last, warning: log.warning };
+    const told = { warning: log.warning, review: latestReview(log.curve) };
+    const facts = { steps: log.step, batch: plan.batch, epochs: plan.epochs, ...log.last, ...told };
     return { finished, facts, waitedSeconds: waited / 1000 };
   } finally {
     course.free();

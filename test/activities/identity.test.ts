@@ -22,6 +22,7 @@ const classifierKey = (changes?: Partial<RecipeInput>, pretrained = true) =>
 test('representationOf: how training is cut, spread, watched or threaded does not count', () => {
   const key = representationKey();
   expect(representationKey({ pretrain: { segmentEpochs: 3 } })).toBe(key);
+  expect(representationKey({ pretrain: { probeEpochs: 3 } })).toBe(key);
   expect(representationKey({ views: { where: 'device' } })).toBe(key);
   expect(representationKey({ views: { where: 'workers', storeGigabytes: 1 } })).toBe(key);
   expect(representationKey({ compute: { checkpointSeconds: 1, threads: 1 } })).toBe(key);

@@ -43,6 +43,13 @@ test('stageRows: rates of parallel pieces are summed; loss and time left are the
   expect(stageRows(running, beats)[0]?.text).toBe('1 of 4 shards of views · 1,500 images/s · loss 2.71 · 2 min left');
 });
 
+test('stageRows: what the features are worth so far', () => {
+  const running = progress({ stage: 'representation', state: 'running', done: 4, total: 20 });
+  const text = (review: Beat['review']) => stageRows(running, [beat('representation', 1, 2, { review })])[0]?.text;
+  expect(text({ epoch: 1, knn: 0.412, probe: 0.45 })).toBe('4 of 20 epochs · neighbours 41.2 %, linear probe 45 % right after 1 epoch');
+  expect(text(undefined)).toBe('4 of 20 epochs');
+});
+
 test('stageRows: a stage found in the store says so and is whole', () => {
   expect(stageRows(progress({ stage: 'shards', state: 'done', done: 0, total: 0, note: 're-used' }), [])[0]).toEqual({
     stage: 'shards',

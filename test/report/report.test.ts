@@ -192,6 +192,24 @@ test('renderReport: says what went wrong in pretraining, and what it measured of
   expect(page.match(/62\.5 % of the first views .* 1\.50 nats.* 0\.125 /g)).toHaveLength(1);
 });
 
+test('renderReport: what the features were worth while they were learnt, and what the recipe could not have', async () => {
+  const input = sampleInput();
+  const reviewed = (looks: number) => {
+    const curves = input.curves.map((curve) => {
+      const points = curve.points.map((point, i) => (i > 0 && i % 100 === 0 && i <= 100 * looks ? { ...point, review: SCORES } : point));
+      return curve.stage === 'representation' ? { ...curve, points } : curve;
+    });
+    return renderReport({ ...input, curves, notes: ['No early stopping, as that takes more labels'] });
+  };
+  const plots = (page: string) => page.split('<svg class="plot"').length;
+  const [none, one, two] = [await reviewed(0), await reviewed(1), await reviewed(2)];
+  expect([plots(one), plots(two)]).toEqual([plots(none), plots(none) + 1]);
+  expect(none).not.toContain('nearest neighbours were right');
+  expect(one).toContain('nearest neighbours were right on 41.2 % and a linear probe on 45.0 %');
+  expect(none).toContain('<li>No early stopping, as that takes more labels.</li>');
+});
+const SCORES = { knn: 0.412, probe: 0.45 };
+
 test('renderReport: a hundred classes give a list of mistakes instead of a matrix', async () => {
   const classes = Array.from({ length: 100 }, (_, c) => `class-${c}`);
   const confusion = classes.map((_, t) => classes.map((__, p) => (t === p ? 9 : p === t + 1 ? 1 : 0)));

@@ -158,12 +158,14 @@ describe('pipeline', () => {
       images: { train: { generated: 'shapes', perClass: 105 }, size: 16 }, // 504 to learn from, 102 of them kept back
       labels: { fractions: [1] },
       encoder: { width: 0.125 },
-      pretrain: { epochs: 1, batch: 64 },
+      pretrain: { epochs: 1, batch: 64, probeEpochs: 1 },
       finetune: { epochs: 1, atLeastSteps: 10, batch: 16, baseline: RATES },
       distill: { epochs: 1, batch: 64, teachers: 2, student: { width: 0.0625 } },
     });
     expect(scores.map(({ model }) => model)).toEqual(['knn', 'probe', 'baseline', 'smallBaseline', 'classifier', 'student']);
-    expect(await activitiesOf('small-student')).toMatchObject({ splitLabels: 2, finetune: 10 }); // six tries, two baselines, two teachers
+    expect(await activitiesOf('small-student')).toMatchObject({ splitLabels: 3, finetune: 10 }); // six tries, two baselines, two teachers
+    const reviews = (await artifactsOf('representation')).manifests.flatMap(({ facts }) => (facts.review ? [facts.review] : []));
+    expect(reviews).toEqual([{ epoch: 1, knn: expect.any(Number), probe: expect.any(Number) }]);
     const trained = (await artifactsOf('classifier')).manifests.filter(({ slice }) => settingsOf(slice).weightDecay === RATES.weightDecay);
     for (const width of [0.125, 0.0625]) {
       const own = trained.filter(({ slice }) => settingsOf(slice).width === width);
@@ -209,7 +211,8 @@ describe('pipeline', () => {
     const written = await workers.run('tiny-4', RECIPE);
     const stored = await artifactsOf('representation');
     await stored.forget();
-    const handle = await workers.start('tiny-5', { ...RECIPE, views: { where: 'device' } });
+    const pretrain = { ...RECIPE.pretrain, probeEpochs: 1 }; // too few labels for that
+    const handle = await workers.start('tiny-5', { ...RECIPE, pretrain, views: { where: 'device' } });
     const rendered = (await handle.result()) as RunResult;
     const again = await artifactsOf('representation');
     const { key, digest } = written.representation ?? {};
@@ -220,7 +223,9 @@ describe('pipeline', () => {
     const counts = await activitiesOf('tiny-5');
     expect(counts).toMatchObject({ pretrain: 2 });
     for (const name of ['augment', 'deleteViews']) expect(Object.keys(counts)).not.toContain(name);
-    const { stages } = await handle.query<RunProgress>(PROGRESS_QUERY);
+    const { stages, notes } = await handle.query<RunProgress>(PROGRESS_QUERY);
+    expect(notes).toEqual([expect.stringMatching(/^No probe while pretraining, as about 500 .* there are 144$/)]);
+    expect(rendered.notes).toEqual(notes);
     expect(stages.find(({ stage }) => stage === 'views')).toMatchObject({ state: 'done', note: 'rendered while training' });
   }, 300_000);
 
