@@ -28,7 +28,7 @@ export type Training<Kind extends string> = {
   /** Epochs of the whole training, and where this segment ends. */
   epochs: number;
   until: number;
-  files: InputFile[];
+  files: AsyncIterable<InputFile> | Iterable<InputFile>;
   /** Inputs from the given epoch on. */
   supply(fromEpoch: number): AsyncIterable<InputFile> | Iterable<InputFile>;
   job: TrainerJob;
@@ -103,7 +103,10 @@ export async function trainSegment<Kind extends string>(
     {
       stage: identity.stage,
       job: { ...training.job, resume: resume[0]?.name },
-      files: [...training.files, ...resume],
+      files: (async function* () {
+        yield* training.files;
+        yield* resume;
+      })(),
       supply: training.supply(checkpoint ? Number(checkpoint.manifest.facts.epoch) : 0),
       async onCheckpoint(file, { step, epoch, curve: news }, hardware) {
         curve = joinCurves(curve, news);

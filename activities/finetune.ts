@@ -7,7 +7,7 @@ import { attempt } from './attempt.ts';
 import { modelFile, trainSegment } from './chain.ts';
 import { classifierOf } from './identity.ts';
 import { readPositions } from './labels.ts';
-import { countsOf, keepPacks, packsOf } from './packs.ts';
+import { countsOf, keepPacks, packFiles, packsOf } from './packs.ts';
 import { openSet, readLabels, shardFiles } from './shardset.ts';
 import type { InputFile, TrainerSettings } from './trainer.ts';
 
@@ -24,12 +24,17 @@ export function finetuneActivities(settings: TrainerSettings) {
         const { manifest, shards } = await openSet(artifacts, images.pool);
         const drawn = await readPositions(artifacts, labels);
         const packs = packsOf(artifacts, shards, drawn, images.size);
-        const heldOut = input.judged && packsOf(artifacts, shards, await readPositions(artifacts, labels, 'heldOut'), images.size);
+        const others =
+          input.judged || input.stopped
+            ? packsOf(artifacts, shards, await readPositions(artifacts, labels, 'heldOut'), images.size)
+            : undefined;
+        const [heldOut, judged] = input.stopped ? [undefined, others] : [others, undefined];
         const isBalanced = finetune.classWeights === 'balanced';
         const { epochs } = planTraining({ ...finetune, images: labels.images });
-        const files: InputFile[] = representation
-          ? [(await modelFile('representation.safetensors', 'representation', representation.key, settings)).file]
-          : [];
+        const files = async function* (): AsyncGenerator<InputFile> {
+          if (representation) yield (await modelFile('representation.safetensors', 'representation', representation.key, settings)).file;
+          if (judged) yield* packFiles('judged', judged);
+        };
         const job = {
           kind: 'finetune' as const,
           architecture,
@@ -37,7 +42,8 @@ export function finetuneActivities(settings: TrainerSettings) {
           finetune,
           shards: packs.files,
           classImages: isBalanced ? countsOf(await readLabels(artifacts, manifest), drawn, images.classes.length) : undefined,
-          heldOut: heldOut ? heldOut.files : undefined,
+          heldOut: heldOut?.files,
+          stopping: judged && { patience: finetune.stopping.patience, judged: judged.files },
           seed,
           ...compute,
         };
@@ -46,9 +52,8 @@ export function finetuneActivities(settings: TrainerSettings) {
           for (const { name, shard } of shardFiles(kept.files.length, seed, from, epochs)) yield { name, content: await kept.read(shard) };
           if (heldOut) for (const i of heldOut.files.keys()) yield { name: inputFile(epochs, i), content: await heldOut.read(i) };
         };
-        await trainSegment({ kind: 'classifier' as const, identity, epochs, until: epochs, files, job, supply }, current, settings).finally(
-          kept.free,
-        );
+        const chain = { kind: 'classifier' as const, identity, epochs, until: epochs, files: files(), job, supply };
+        await trainSegment(chain, current, settings).finally(kept.free);
         const made = await artifacts.find('classifier', identity.key);
         if (!made) throw new Error('Cannot finish fine-tuning as its only segment gave no classifier');
         return resultOf(made);

@@ -61,9 +61,9 @@ export function labelsOf(pool: ShardSetRef, classes: number, draw: LabelDraw, se
   return identity('labels', { ...chosen, classes, ...(calibration > 0 ? { calibration, seed } : {}) }, [pool.digest]);
 }
 
-/** The labels of a draw with some of them held out. */
-export const splitOf = (pool: ShardSetRef, labels: LabelsRef, seed: number) =>
-  identity('labels', { split: true, seed }, [pool.digest, labels.digest]);
+/** The labels of a draw with some of them held out. @param share  undefined: a fifth */
+export const splitOf = (pool: ShardSetRef, labels: LabelsRef, seed: number, share?: number) =>
+  identity('labels', { split: true, seed, share }, [pool.digest, labels.digest]);
 
 export function classifierOf({
   images,
@@ -72,6 +72,7 @@ export function classifierOf({
   encoder,
   finetune,
   judged,
+  stopped,
   seed,
 }: FinetuneInput): Identity & { architecture: Architecture } {
   const { baseline: tuned, train, fromHeadLayer, headLearningRateFactor, learningRate, weightDecay, ...both } = finetune;
@@ -81,6 +82,7 @@ export function classifierOf({
     labelSmoothing: both.labelSmoothing || undefined,
     classWeights: both.classWeights === 'none' ? undefined : both.classWeights,
     contrastive: both.contrastive.weight > 0 ? both.contrastive : undefined,
+    stopping: stopped ? { patience: both.stopping.patience } : undefined, // what is held out is a matter of the labels
   };
   const { alsoTry, ...baseline } = tuned;
   const architecture = classifierArchitecture({ encoder, finetune }, images.size, images.classes.length);

@@ -6,10 +6,11 @@ import { readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../contracts/failures.ts';
 import type { ShardFiles } from '../contracts/trainer.ts';
+import { packFile } from '../learning/feed.ts';
 import { encodeShard, readShard, type ShardImage } from '../learning/images/shards.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import type { ShardEntry } from './shardset.ts';
-import { scratchFolder } from './trainer.ts';
+import { type InputFile, scratchFolder } from './trainer.ts';
 
 /** Labelled images in one pack, unless their pixels were more than PACK_BYTES: above 295 px. */
 export const PACK_IMAGES = 1024;
@@ -69,6 +70,11 @@ export async function keepPacks(
     throw error;
   }
   return { files: packs.files, read: (pack) => readFile(fileOf(pack)), free };
+}
+
+/** Packs as files that are there before the trainer starts, and stay. */
+export async function* packFiles(what: Parameters<typeof packFile>[0], { files, read }: Packs): AsyncGenerator<InputFile> {
+  for (const pack of files.keys()) yield { name: packFile(what, pack), content: await read(pack) };
 }
 
 /** The images at ascending positions. Only the shards that hold some of them are read, one at a time. */

@@ -6,19 +6,19 @@ import type { Recipe } from '../contracts/recipe.ts';
 import type { PretrainInput, PretrainRecipe, PretrainResult, Segment } from '../contracts/stages.ts';
 import type { PretrainJob } from '../contracts/trainer.ts';
 import { viewSettings } from '../contracts/views.ts';
-import { packFile } from '../learning/feed.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import { attempt } from './attempt.ts';
 import { chainState, trainSegment } from './chain.ts';
 import { representationOf, viewsOf } from './identity.ts';
-import { packLabelled } from './labels.ts';
+import { readPositions } from './labels.ts';
+import { packFiles, packsOf } from './packs.ts';
 import { objectNamed, openSet, type ShardEntry, shardFiles } from './shardset.ts';
 import { START_FILE, startFile } from './start.ts';
 import type { InputFile, TrainerSettings } from './trainer.ts';
 import { viewsFile } from './views.ts';
 
-/** Packs of 1,024 labelled images at most that the features are scored by while they are learnt, and of those asked about: a look is to be short. */
-const [KNOWN_PACKS, JUDGED_PACKS] = [4, 1];
+/** Labelled images that the features are scored by while they are learnt, and those asked about, at most: a look is to be short. */
+const [MOST_KNOWN, MOST_JUDGED] = [4096, 1024];
 
 export function pretrainActivities(settings: TrainerSettings) {
   const { artifacts } = settings;
@@ -28,7 +28,7 @@ export function pretrainActivities(settings: TrainerSettings) {
         const { images, start, pretrain, views, seed, compute, segment, where = 'workers' } = input;
         const { architecture, ...identity } = representationOf(input);
         const { shards } = await openSet(artifacts, images.pool);
-        const probe = await probeOf(artifacts, input, shards);
+        const probe = input.probe && (await probeOf(artifacts, input.probe, input, shards));
         const job = {
           kind: 'pretrain' as const,
           architecture,
@@ -41,9 +41,11 @@ export function pretrainActivities(settings: TrainerSettings) {
           seed,
           ...compute,
         };
-        const first = start ? [{ name: START_FILE, content: await startFile(artifacts, start) }] : [];
-        const files = [...first, ...(probe?.files ?? [])];
-        const training = { kind: 'representation' as const, identity, epochs: pretrain.epochs, until: segment.to, files, job };
+        const files = async function* (): AsyncGenerator<InputFile> {
+          if (start) yield { name: START_FILE, content: await startFile(artifacts, start) };
+          if (probe) yield* probe.files();
+        };
+        const training = { kind: 'representation' as const, identity, epochs: pretrain.epochs, until: segment.to, files: files(), job };
         const supply = (from: number) => {
           const wanted = { shards, size: images.size, views, seed, segment, from };
           return where === 'device' ? supplyImages(wanted) : supplyViews(artifacts, wanted);
@@ -69,26 +71,26 @@ export function representationActivities(settings: TrainerSettings) {
 /** Labelled images in packs, for the trainer to score its features by. */
 async function probeOf(
   artifacts: Artifacts,
-  { probe, pretrain, images }: PretrainInput,
+  { labels, evaluationCrop }: NonNullable<PretrainInput['probe']>,
+  { pretrain, images }: PretrainInput,
   shards: ShardEntry[],
-): Promise<{ job: PretrainJob['probe']; files: InputFile[] } | undefined> {
-  if (!probe) return undefined;
-  const { labels, evaluationCrop } = probe;
-  const known = (await packLabelled(artifacts, labels, shards)).slice(0, KNOWN_PACKS);
-  const judged = (await packLabelled(artifacts, labels, shards, 'heldOut')).slice(0, JUDGED_PACKS);
-  const counts = (packs: { images: number }[]) => packs.map((pack) => ({ images: pack.images }));
+): Promise<{ job: PretrainJob['probe']; files(): AsyncGenerator<InputFile> }> {
+  const packs = async (which: 'positions' | 'heldOut', most: number) =>
+    packsOf(artifacts, shards, (await readPositions(artifacts, labels, which)).subarray(0, most), images.size, 0); // each is read once
+  const known = await packs('positions', MOST_KNOWN);
+  const judged = await packs('heldOut', MOST_JUDGED);
   return {
     job: {
       everyEpochs: pretrain.probeEpochs,
       classes: images.classes.length,
       evaluationCrop,
-      known: counts(known),
-      judged: counts(judged),
+      known: known.files,
+      judged: judged.files,
     },
-    files: [
-      ...known.map(({ bytes }, i) => ({ name: packFile('known', i), content: bytes })),
-      ...judged.map(({ bytes }, i) => ({ name: packFile('judged', i), content: bytes })),
-    ],
+    async *files() {
+      yield* packFiles('known', known);
+      yield* packFiles('judged', judged);
+    },
   };
 }
 

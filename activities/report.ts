@@ -1,7 +1,7 @@
 /** scores and curves → report: gather what the stages left, render one page, keep it. */
 import type { Manifest, Ref } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
-import type { CurvePoint } from '../contracts/progress.ts';
+import type { CurvePoint, Reviewed } from '../contracts/progress.ts';
 import type { LabelDraw } from '../contracts/recipe.ts';
 import type { ModelKind } from '../contracts/scores.ts';
 import type { WriteReportInput, WriteReportResult } from '../contracts/stages.ts';
@@ -108,12 +108,10 @@ async function readCurves(
   const pretraining = await found(artifacts, 'representation', representation.key);
   const curves: Curve[] = [{ stage: 'representation', points: curveOf(pretraining) }];
   for (const { draw, ...refs } of models) {
-    for (const stage of MODELS)
-      curves.push({
-        stage,
-        ...draw,
-        points: curveOf(await found(artifacts, stage === 'student' ? 'student' : 'classifier', refs[stage].key)),
-      });
+    for (const stage of MODELS) {
+      const manifest = await found(artifacts, stage === 'student' ? 'student' : 'classifier', refs[stage].key);
+      curves.push({ stage, ...draw, points: curveOf(manifest), best: manifest.facts.best as Reviewed | undefined });
+    }
   }
   const { tensorflow, device, threads } = pretraining.made;
   const warning = pretraining.facts.warning as string | undefined;

@@ -51,11 +51,12 @@ function textOf({ stage, state, done, total, note }: StageProgress, beats: Beat[
   return [pieces, rate, loss, accuracy, review, left].filter((part) => part !== '').join(' · ');
 }
 
-/** `neighbours 41.2 %, linear probe 45 % right after 10 epochs`, of labelled images that nothing learns from. */
-function reviewText({ epoch, knn, probe }: Reviewed): string {
+/** `neighbours 41.2 %, linear probe 45 % right after 10 epochs`, of labelled images that are not learnt from. */
+function reviewText({ epoch, knn, probe, heldOut }: Reviewed): string {
   const shares = [
     ['neighbours', knn],
     ['linear probe', probe],
+    ['held out', heldOut],
   ] as const;
   const known = shares.flatMap(([name, share]) => (share === undefined ? [] : [`${name} ${percent(share)}`]));
   return `${known.join(', ')} right after ${count(epoch)} ${epoch === 1 ? 'epoch' : 'epochs'}`;

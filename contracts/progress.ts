@@ -21,9 +21,10 @@ export type Beat = {
 
 /**
  * What weights are worth between two epochs, on labelled images that they do not learn from: shares right, 0 to 1. Looking changes no
- * weight. `knn`, `probe`: of the features, by nearest neighbours and a linear classifier on labelled images beside those.
+ * weight. `knn`, `probe`: of the features, by nearest neighbours and a linear classifier on labelled images beside those. `heldOut`: of a
+ * classifier in training; `heldOutLoss`: its mean cross-entropy there, nats.
  */
-export type Review = { knn?: number; probe?: number };
+export type Review = { knn?: number; probe?: number; heldOut?: number; heldOutLoss?: number };
 export type Reviewed = Review & { epoch: number };
 
 /** One stage of the run, as the workflow's `progress` query tells it. */

@@ -9,6 +9,7 @@ import { Views } from './views.ts';
 
 const Fraction = z.number().gt(0).lte(1);
 const Epochs = z.int().min(1).max(100_000);
+const NoEpochs = z.int().min(0).max(100_000).default(0);
 const LearningRate = z.strictObject({
   base: z.number().positive().max(1_000),
   scaling: z.enum(['sqrt', 'linear', 'none']).default('sqrt').describe('peak = base·√batch, base·batch/256, or base as it is'),
@@ -141,14 +142,9 @@ const Pretrain = z.strictObject({
     .union([z.literal('auto'), Epochs])
     .default('auto')
     .describe('K, the epochs of one segment; auto: as many as pass 20,000 images'),
-  probeEpochs: z
-    .int()
-    .min(0)
-    .max(100_000)
-    .default(0)
-    .describe(
-      'after every so many epochs, and the last one, nearest neighbours and a linear probe score the features on labelled images kept for that; changes no weight; 0: never',
-    ),
+  probeEpochs: NoEpochs.describe(
+    'after every so many epochs, and the last one, nearest neighbours and a linear probe score the features on labelled images kept for that; changes no weight; 0: never',
+  ),
 });
 
 const Finetune = z.strictObject({
@@ -179,6 +175,15 @@ const Finetune = z.strictObject({
     })
     .prefault({})
     .describe('supervised contrastive loss (Khosla et al. 2020): images of a class attract; on what the classifier sees'),
+  stopping: z
+    .strictObject({
+      patience: NoEpochs.describe('epochs without a better one after which the training ends; 0: no early stopping'),
+      holdOut: z.number().gt(0).max(0.5).default(0.2).describe('share of each class’s drawn labels to judge epochs by, not learnt from'),
+    })
+    .prefault({})
+    .describe(
+      'early stopping, of the baseline too: after each epoch the labelled images held out are asked, and the weights of the best epoch are kept; takes 25 labelled images of every class and 50 held out, with fewer there is none',
+    ),
   baseline: z
     .strictObject({
       learningRate: LearningRate.default({ base: 0.1, scaling: 'linear' }),

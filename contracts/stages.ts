@@ -64,9 +64,12 @@ export type PretrainResult = ChainState<RepresentationRef>;
 export type DrawLabelsInput = { images: ImagesRef; draw: LabelDraw; seed: number; calibration?: Recipe['labels']['calibration'] };
 export type DrawLabelsResult = LabelsRef;
 
-/** Hold some of the labelled images out, to judge trainings on the rest by. Nothing when they are too few for that. */
-export type SplitLabelsInput = { images: ImagesRef; labels: LabelsRef; seed: number };
-export type SplitLabelsResult = { split?: LabelsRef };
+/**
+ * Hold some of the labelled images out, to judge trainings on the rest by: a fifth of them, or `share`, by which single epochs are judged.
+ * When they are too few for that there is no split, and `why` says what it takes.
+ */
+export type SplitLabelsInput = { images: ImagesRef; labels: LabelsRef; seed: number; share?: number };
+export type SplitLabelsResult = { split?: LabelsRef; why?: string };
 
 /** Without `representation` this is the baseline: the same network and labels, trained from nothing. */
 export type FinetuneInput = {
@@ -77,6 +80,8 @@ export type FinetuneInput = {
   finetune: Recipe['finetune'];
   /** Judge it by the images that are held out of `labels`. */
   judged?: boolean;
+  /** Judge its epochs by those images, and stop early. */
+  stopped?: boolean;
   seed: number;
   compute: Recipe['compute'];
 };

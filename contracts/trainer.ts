@@ -67,6 +67,8 @@ export type FinetuneJob = Common & {
   classImages?: number[];
   /** Others to judge the classifier by; they come after the last epoch, as if they were one more. */
   heldOut?: ShardFiles;
+  /** Early stopping: labelled images, `in/judged-<i>.safetensors`, that every epoch is judged by. */
+  stopping?: { patience: number; judged: ShardFiles };
 };
 export type DistillJob = Common & {
   kind: 'distill';

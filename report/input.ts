@@ -1,6 +1,6 @@
 /** What a report is made from. The caller gathers it from the store; everything here is plain data. */
 import type { SetAside } from '../contracts/artifacts.ts';
-import type { CurvePoint } from '../contracts/progress.ts';
+import type { CurvePoint, Reviewed } from '../contracts/progress.ts';
 import type { LabelDraw, Recipe } from '../contracts/recipe.ts';
 import type { ModelKind, Score } from '../contracts/scores.ts';
 
@@ -13,8 +13,8 @@ export type ClassScore = { images: number; recall?: number; precision?: number; 
  */
 export type Evaluation = LabelDraw & { model: ModelKind; confusion: number[][]; byClass?: ClassScore[] };
 
-/** The learning curve of one training. The representation sees no labels. */
-export type Curve = { points: CurvePoint[] } & ({ stage: 'representation' } | ({ stage: ModelKind } & LabelDraw));
+/** The learning curve of one training. The representation sees no labels. `best`: the epoch whose weights were kept, where it might stop early. */
+export type Curve = { points: CurvePoint[]; best?: Reviewed } & ({ stage: 'representation' } | ({ stage: ModelKind } & LabelDraw));
 
 /**
  * One test image and what a model said about it.

@@ -8,7 +8,7 @@ import { measureTable } from './measures.ts';
 import { page } from './page.ts';
 import { accuracyPlot, curvePlot, reviewPlot } from './plots.ts';
 import { accuracyText, count, duration, labelsText } from './summary.ts';
-import { accuracyTable, classTable, confusionTable, setAsideTable } from './tables.ts';
+import { accuracyTable, classTable, confusionTable, setAsideTable, stoppedTable } from './tables.ts';
 
 export type { Curve, Evaluation, Example, ReportInput } from './input.ts';
 
@@ -63,7 +63,7 @@ async function learning({ curves }: ReportInput): Promise<Html | undefined> {
     groups.map(async ([title, stages]) => {
       const shown = curves.filter(({ stage }) => stages.includes(stage));
       const plot = await curvePlot(shown);
-      return plot && html`<h3>${title}</h3>${plot}${shown.map(embeddingsText)}${await reviewsOf(shown)}`;
+      return plot && html`<h3>${title}</h3>${plot}${shown.map(embeddingsText)}${await reviewsOf(shown)}${stoppedTable(shown)}`;
     }),
   );
   return plots.some((plot) => plot !== undefined) ? html`${plots}` : undefined;

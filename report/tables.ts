@@ -1,7 +1,7 @@
 /** The report's tables. */
 import type { ScoreKind } from '../contracts/scores.ts';
 import { type Html, html } from './html.ts';
-import type { Evaluation, ReportInput } from './input.ts';
+import type { Curve, Evaluation, ReportInput } from './input.ts';
 import { accuracyText, count, isShare, scoredIn, sharesOf, shareText, spreadText, summarise } from './summary.ts';
 
 /** What stands above the accuracies of a model: its name, and how it came to be. */
@@ -86,6 +86,20 @@ export function classTable({ byClass }: Evaluation, classes: string[]): Html | u
 
 function bar(share: number): Html {
   return html`<span class="bar"><span style="width:${(100 * share).toFixed(1)}%"></span></span>`;
+}
+
+/** Of trainings that might stop early, the epoch whose weights were kept. Undefined when there is none. */
+export function stoppedTable(curves: Curve[]): Html | undefined {
+  const rows = curves.flatMap((curve) => {
+    if (!curve.best || curve.stage === 'representation') return [];
+    const cells = [curve.draw + 1, curve.best.epoch, curve.points.at(-1)?.epoch ?? 0].map(count);
+    const numbers = [...cells, accuracyText(curve.best.heldOut)].map((text) => html`<td class="number">${text}</td>`);
+    return [html`<tr><th scope="row" class="short">${HEADS[curve.stage][0]}, ${shareText(curve)}</th>${numbers}</tr>`];
+  });
+  if (rows.length === 0) return undefined;
+  const heads = ['draw', 'best epoch', 'of', 'right of the labels held out'].map((text) => html`<th scope="col" class="number">${text}</th>`);
+  return html`<p class="quiet">Early stopping: the weights of the best epoch were kept.</p>
+<div class="scroll"><table><thead><tr><th scope="col">trained on</th>${heads}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 export function setAsideTable({ setAside }: Pick<ReportInput, 'setAside'>): Html | undefined {

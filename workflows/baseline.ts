@@ -19,7 +19,7 @@ export async function trainBaseline(input: FinetuneInput, what: string): Promise
   const { split } = alsoTry.length > 0 ? await call(light.splitLabels, `hold a fifth out: ${what}`, { images, labels, seed }) : {};
   let best = { base: learningRate.base, accuracy: Number.NEGATIVE_INFINITY };
   for (const base of split ? [learningRate.base, ...alsoTry] : []) {
-    const tried = { ...input, finetune: at(base), labels: split ?? labels, judged: true };
+    const tried = { ...input, finetune: at(base), labels: split ?? labels, judged: true, stopped: false };
     const { accuracy = 0 } = await call(training.finetune, `try rate ${base}: ${what}`, tried).catch(orDiverged);
     if (accuracy > best.accuracy) best = { base, accuracy };
   }

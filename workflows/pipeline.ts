@@ -8,7 +8,7 @@
  */
 import { ApplicationFailure, workflowInfo } from '@temporalio/workflow';
 import { isTeachersSize, studentEncoder } from '../contracts/architecture.ts';
-import type { ClassifierRef, ImagesRef, RepresentationRef } from '../contracts/artifacts.ts';
+import type { ClassifierRef, ImagesRef, LabelsRef, RepresentationRef } from '../contracts/artifacts.ts';
 import { type LabelDraw, type LabelShare, labelDraws, Recipe } from '../contracts/recipe.ts';
 import { memoryMistake } from '../contracts/recipe-rules.ts';
 import type { RunResult, Score } from '../contracts/scores.ts';
@@ -75,9 +75,11 @@ async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation
     tracker.forgo('student', distill.epochs);
     return undefined;
   }
+  const split = await splitToStop(recipe, images, labels, which, tracker);
   const input = {
     images,
-    labels,
+    labels: split ?? labels,
+    stopped: split !== undefined,
     encoder,
     finetune,
     seed,
@@ -120,6 +122,15 @@ async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation
     ...models,
   });
   return { draw, labelled: labels.images, ...models, evaluation };
+}
+
+/** The labels with some of them held out, by which trainings on the rest stop early; none where the recipe wants none or they are too few. */
+async function splitToStop({ finetune, seed }: Recipe, images: ImagesRef, labels: LabelsRef, which: string, tracker: Tracker) {
+  const { patience, holdOut: share } = finetune.stopping;
+  if (patience === 0) return undefined;
+  const { split, why } = await call(light.splitLabels, `hold labels out to stop by: ${which}`, { images, labels, seed, share });
+  if (why) tracker.note(`No early stopping with ${which}, as ${why}`);
+  return split;
 }
 
 /** The recipe, checked again here: whoever started the run may not have. */

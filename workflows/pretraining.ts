@@ -49,7 +49,8 @@ export async function pretrain(recipe: Recipe, images: ImagesRef, tracker: Track
   return state.result;
 
   async function train(segment: Segment): Promise<PretrainResult> {
-    const work = () => call(training.pretrain, `pretrain ${epochsText(segment, epochs)}`, { ...input, ...(probe ? { probe } : {}), segment, where });
+    const work = () =>
+      call(training.pretrain, `pretrain ${epochsText(segment, epochs)}`, { ...input, ...(probe ? { probe } : {}), segment, where });
     return work().catch(async (error: unknown) => {
       if (!areViewsMissing(error)) throw error;
       await render(segment, recipe, images);
@@ -67,8 +68,8 @@ async function labelsToProbe(recipe: Recipe, images: ImagesRef, tracker: Tracker
   const draw = labelDraws(recipe.labels).findLast(({ draw }) => draw === 0);
   if (pretrain.probeEpochs === 0 || !draw) return undefined;
   const labels = await call(light.drawLabels, 'draw labels to probe by', { images, draw, seed, calibration: recipe.labels.calibration });
-  const { split } = await call(light.splitLabels, 'hold a fifth of them out', { images, labels, seed });
-  if (!split) tracker.note(`No probe while pretraining, as about 500 labelled images are needed: there are ${labels.images}`);
+  const { split, why } = await call(light.splitLabels, 'hold a fifth of them out', { images, labels, seed });
+  if (why) tracker.note(`No probe while pretraining, as ${why}`);
   return split;
 }
 

@@ -1,4 +1,4 @@
-/** Which of the drawn labels stay out of every training, so that they can tell how honest the student's probabilities are. */
+/** Which of the drawn labels stay out of a training, so that they can tell what it is worth, or how honest the student's probabilities are. */
 import { randomStream } from '../random.ts';
 
 /**
@@ -8,11 +8,15 @@ import { randomStream } from '../random.ts';
 const FEWEST = 50;
 /** More would tell nothing new, and are better learnt from. */
 const MOST = 2000;
+/** Labelled images of a class that single epochs take to be judged by some of them: five, where a fifth is held out. */
+const LEAST_OF_CLASS = 25;
 
 /** Share of the labelled images to judge trainings on the rest by. */
 const JUDGED_BY = 0.2;
 /** With fewer images the accuracies of two trainings differ by chance: their standard error is 5 points at a hundred. */
 const FEWEST_JUDGED_BY = 100;
+/** Labelled images that it takes, about. */
+export const LEAST_TO_JUDGE = FEWEST_JUDGED_BY / JUDGED_BY;
 
 /** Positions in the pool, int32, ascending. */
 export type HeldOut = { training: Int32Array; heldOut: Int32Array };
@@ -47,4 +51,19 @@ export function holdOut(labels: Int32Array, drawn: Int32Array, share: number, dr
 export function holdOutToJudge(labels: Int32Array, drawn: Int32Array, seed: number): HeldOut | undefined {
   const parts = holdOut(labels, drawn, JUDGED_BY, 0, seed);
   return parts.heldOut.length < FEWEST_JUDGED_BY ? undefined : parts;
+}
+
+/**
+ * What it would take to judge single epochs by the images held out, where there are too few labels for it.
+ * @param labels   int32 [N], class of each image of the pool
+ * @param classes  their names
+ */
+export function tooFewForEpochs(labels: Int32Array, { training, heldOut }: HeldOut, classes: string[]): string | undefined {
+  const counts = new Map<number, number>();
+  for (const position of [...training, ...heldOut]) counts.set(labels[position]!, (counts.get(labels[position]!) ?? 0) + 1);
+  const [rarest, images] = [...counts].reduce((least, entry) => (entry[1] < least[1] ? entry : least));
+  if (images < LEAST_OF_CLASS)
+    return `${LEAST_OF_CLASS} labelled images of every class are needed: of "${classes[rarest]}" there are ${images}`;
+  if (heldOut.length > 0) return undefined;
+  return `${FEWEST} images must be held out: that share of ${training.length} labelled ones is fewer`;
 }

@@ -1,8 +1,10 @@
 /** Fine-tuning: representation → classifier, on the labelled images alone; or the baseline, the same network from nothing. */
 import { join } from 'node:path';
 import type { FinetuneJob } from '../../contracts/trainer.ts';
-import { accuracyOf, balancedWeights } from '../losses/cross-entropy.ts';
+import type { Shard } from '../images/shards.ts';
+import { accuracyOf, balancedWeights, crossEntropy } from '../losses/cross-entropy.ts';
 import { networkOf } from '../networks/network.ts';
+import type { State } from '../networks/parameters.ts';
 import { trainedParameters } from '../networks/trained.ts';
 import { optimizerOf } from '../optimizers/choice.ts';
 import { planTraining } from '../plan.ts';
@@ -13,11 +15,13 @@ import { disposeReplaced } from '../steps/step.ts';
 import { tf } from '../tensorflow.ts';
 import { labelsOf, lightViews } from './light-views.ts';
 import type { Surroundings } from './log.ts';
-import { arriving, passesOf, pixelsOf } from './passes.ts';
+import { arriving, passesOf, pixelsOf, staying } from './passes.ts';
+import type { Reviewer } from './review.ts';
 import { imagesIn, MODEL_FILE, type Outcome, train } from './train.ts';
 
 /**
- * Reads shards of labelled images, and `representation.safetensors` unless this is the baseline; then those to judge it by, if any.
+ * Reads shards of labelled images, and `representation.safetensors` unless this is the baseline; then those to judge it by, if any. With
+ * `job.stopping` every epoch is judged, and the weights are those of the best one.
  * @throws what `train` throws; Failure DataIntegrity when an image has no label
  */
 export async function finetune(job: FinetuneJob, around: Surroundings): Promise<Outcome> {
@@ -50,33 +54,58 @@ export async function finetune(job: FinetuneJob, around: Surroundings): Promise<
       weights: baseline ? undefined : representation,
       views: 1,
       batch: (rows, epoch) => ({ pixels: lightViews(rows, seed, epoch), labels: labelsOf(rows, architecture.classes) }),
+      reviewer: epochReviewer(job, around),
     },
     around,
   );
   if (!outcome.finished || !job.heldOut) return outcome;
-  const heldOut = await judge(job, around, plan.epochs);
+  const weights = await loadModel(join(around.folder, 'out', MODEL_FILE), architecture, network.parameters);
+  const judge = judgeOf(job, around);
+  const judged = await judge(weights, arriving(around.folder, plan.epochs, job.heldOut.length, around.stop));
+  disposeReplaced(weights);
+  const heldOut = judged && { accuracy: judged.accuracy, images: judged.images };
   return { ...outcome, finished: heldOut !== undefined, facts: { ...outcome.facts, heldOut } };
 }
 
-/** The classifier just written, on images that it did not learn from, looked at whole; nothing when stopped before the last one. */
-async function judge({ architecture, heldOut = [] }: FinetuneJob, around: Surroundings, epoch: number) {
-  const { folder, execution, stop } = around;
+/** Early stopping: each epoch by the images held out for that; nothing when the job asks for none. */
+function epochReviewer(job: FinetuneJob, around: Surroundings): Reviewer | undefined {
+  if (!job.stopping) return undefined;
+  const { patience, judged } = job.stopping;
+  const judge = judgeOf(job, around);
+  return {
+    everyEpochs: 1,
+    patience,
+    async review(weights, alive) {
+      const found = await judge(weights, staying(around.folder, 'judged', judged.length, around.stop), alive);
+      return found && { heldOut: found.accuracy, heldOutLoss: found.loss };
+    },
+  };
+}
+
+type Judged = { accuracy: number; loss: number; images: number };
+
+/** Weights of the classifier, on images that they did not learn from, looked at whole; nothing when stopped before the last one. */
+function judgeOf({ architecture }: FinetuneJob, { execution, stop }: Surroundings) {
   const network = networkOf(architecture);
-  const weights = await loadModel(join(folder, 'out', MODEL_FILE), architecture, network.parameters);
   const predict = predictor(network, execution === 'eager' ? 'eager' : 'float32');
-  let [images, right] = [0, 0];
-  for await (const shard of arriving(folder, epoch, heldOut.length, stop)) {
-    const labels = labelsOf(shard, architecture.classes);
-    for (const pass of passesOf(shard)) {
-      const share = tf.tidy(() =>
-        accuracyOf(predict(weights, pixelsOf(pass, shard.size, 1)).logits, tf.slice(labels, pass.from, pass.count)),
-      );
-      right += Math.round((share.dataSync()[0] ?? 0) * pass.count);
-      images += pass.count;
-      share.dispose();
+  return async (state: State, shards: AsyncIterable<Shard>, alive: () => void = () => undefined): Promise<Judged | undefined> => {
+    const weights = Object.fromEntries(network.parameters.map(({ name }) => [name, state[name]!]));
+    let [images, right, loss] = [0, 0, 0];
+    for await (const shard of shards) {
+      const labels = labelsOf(shard, architecture.classes);
+      for (const pass of passesOf(shard)) {
+        const [share, mean] = tf.tidy(() => {
+          const { logits } = predict(weights, pixelsOf(pass, shard.size, 1));
+          const own = tf.slice(labels, pass.from, pass.count);
+          return [accuracyOf(logits, own), crossEntropy(logits, own)].map((scalar) => scalar.dataSync()[0] ?? 0);
+        });
+        right += Math.round(share! * pass.count);
+        loss += mean! * pass.count;
+        images += pass.count;
+        alive();
+      }
+      labels.dispose();
     }
-    labels.dispose();
-  }
-  disposeReplaced(weights);
-  return stop.aborted ? undefined : { accuracy: right / images, images };
+    return stop.aborted ? undefined : { accuracy: right / images, loss: loss / images, images };
+  };
 }

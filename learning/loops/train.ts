@@ -16,7 +16,7 @@ import { loadCheckpoint, type Position, saveCheckpoint, saveModel } from '../sta
 import { type Step, stepper } from '../steps/step.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
 import { Log, type Metrics, type Surroundings } from './log.ts';
-import { isReviewDue, latestReview, type Reviewer } from './review.ts';
+import { apart, bestOf, bestSlots, fromSlots, intoSlots, isOver, isReviewDue, latestReview, type Reviewer, reviewOf } from './review.ts';
 
 /**
  * `finished`: the job came to its end; else it was stopped, and its last checkpoint says where. `waitedSeconds`: how long steps waited
@@ -59,6 +59,7 @@ export async function train<B extends { learningRate: Tensor }>(training: Traini
   const end = Math.min(training.untilEpoch, plan.epochs) * plan.stepsPerEpoch;
   const log = new Log(plan, around, training.warning);
   const start = await begin(training, around.folder);
+  let { best } = start;
   log.resume(start);
   const course = stepper(training.step as Step<B & Record<string, Tensor>, Metrics>, around.execution, start.state);
   const save = async (write: (state: State) => Promise<void>) => {
@@ -67,7 +68,7 @@ export async function train<B extends { learningRate: Tensor }>(training: Traini
   };
   const checkpoint = async (final: boolean) => {
     const file = `checkpoint-${String(log.step).padStart(8, '0')}.safetensors`;
-    await save((state) => saveCheckpoint(join(around.folder, 'out', file), state, architecture, log));
+    await save((state) => saveCheckpoint(join(around.folder, 'out', file), { ...state, ...best }, architecture, log));
     log.kept(file, final);
   };
   const isDue = (step: number) => reviewer !== undefined && isReviewDue(reviewer, plan, step);
@@ -75,59 +76,79 @@ export async function train<B extends { learningRate: Tensor }>(training: Traini
   const review = async (): Promise<boolean> => {
     if (!reviewer || !isDue(log.step) || log.isReviewed) return true;
     const state = course.state();
-    const found = await reviewer.review(state, () => log.alive()).finally(() => tf.dispose(state));
-    if (found) log.reviewed(found);
-    return found !== undefined;
+    try {
+      const found = await reviewer.review(state, () => log.alive());
+      if (!found) return false;
+      log.reviewed(found);
+      if (best && bestOf(log.curve)?.step === log.step) {
+        tf.dispose(best);
+        best = intoSlots(state, network.parameters);
+      }
+      return true;
+    } finally {
+      tf.dispose(state);
+    }
   };
+  const isEnd = () => log.step >= end || (reviewer?.patience !== undefined && isOver(log.curve, reviewer.patience));
   let [waited, ready] = [0, around.now()];
   try {
     let isWhole = await review(); // one that was cut off
-    for await (const { rows, epoch } of batches(training, around, log.step, end)) {
+    for await (const { rows, epoch } of batches(training, around, log.step, isEnd)) {
       waited += around.now() - ready;
       const learningRate = learningRateAt(plan, log.step);
       const batch = { ...training.batch(rows, epoch), learningRate: tf.scalar(learningRate) } as B & Record<string, Tensor>;
       log.note(course.take(batch), learningRate, isDue(log.step + 1));
       tf.dispose(Object.values(batch));
       isWhole = await review();
-      if (log.step < end && log.checkpointDue(training.job.checkpointSeconds)) await checkpoint(false);
+      if (!isEnd() && log.checkpointDue(training.job.checkpointSeconds)) await checkpoint(false);
       await setImmediate(); // messages come and go between steps
       ready = around.now();
     }
-    const finished = log.step >= end && isWhole;
+    const finished = isEnd() && isWhole;
     if (log.step > log.keptStep) await checkpoint(finished);
     if (finished && training.untilEpoch >= plan.epochs) {
-      await save((state) => saveModel(join(around.folder, 'out', MODEL_FILE), state, network.parameters, architecture));
+      const model = (state: State) => (best ? fromSlots(best) : state);
+      await save((state) => saveModel(join(around.folder, 'out', MODEL_FILE), model(state), network.parameters, architecture));
     }
-    const told = { warning: log.warning, review: latestReview(log.curve) };
+    const told = { warning: log.warning, review: latestReview(log.curve), best: best && reviewOf(bestOf(log.curve)) };
     const facts = { steps: log.step, batch: plan.batch, epochs: plan.epochs, ...log.last, ...told };
     return { finished, facts, waitedSeconds: waited / 1000 };
   } finally {
     course.free();
+    tf.dispose(best ?? {});
   }
 }
 
-/** The state of the checkpoint, or fresh weights and empty slots. */
-async function begin<B extends { learningRate: Tensor }>(training: Training<B>, folder: string): Promise<{ state: State } & Position> {
-  const { job, architecture, network, optimizer, more = [] } = training;
-  const parameters = [...network.parameters, ...optimizer.slots, ...more];
-  if (job.resume) return loadCheckpoint(join(folder, 'in', job.resume), architecture, parameters);
+/** The state of the checkpoint, or fresh weights and empty slots; apart from it the best weights so far, where training may stop early. */
+async function begin<B extends { learningRate: Tensor }>(
+  training: Training<B>,
+  folder: string,
+): Promise<{ state: State; best?: State } & Position> {
+  const { job, architecture, network, optimizer, reviewer, more = [] } = training;
+  const best = reviewer?.patience === undefined ? [] : bestSlots(network.parameters);
+  const parameters = [...network.parameters, ...optimizer.slots, ...more, ...best];
+  const split = (state: State) => (best.length > 0 ? apart(state) : { state });
+  if (job.resume) {
+    const { state, ...position } = await loadCheckpoint(join(folder, 'in', job.resume), architecture, parameters);
+    return { ...split(state), ...position };
+  }
   const given = (await training.weights?.()) ?? {};
   const drawn = initialState(
     parameters.filter(({ name }) => !given[name]),
     job.seed,
     given,
   );
-  return { state: { ...drawn, ...given }, step: 0, curve: [] };
+  return { ...split({ ...drawn, ...given }), step: 0, curve: [] };
 }
 
-/** Batches from a step on, up to the end, or until stopped. */
+/** Batches from a step on, up to the end, which is at the end of an epoch, or until stopped. */
 async function* batches<B extends { learningRate: Tensor }>(
   { job, plan, architecture, views }: Training<B>,
   { folder, stop }: Surroundings,
   from: number,
-  end: number,
+  isEnd: () => boolean,
 ): AsyncGenerator<{ rows: Rows; epoch: number }> {
-  for (let step = from; step < end; ) {
+  for (let step = from; !isEnd(); ) {
     const epoch = Math.floor(step / plan.stepsPerEpoch);
     const { seed, shards } = job;
     const feed = epochBatches({

@@ -1,6 +1,6 @@
 /** What the key of an artifact depends on. */
 import { expect, test } from 'vitest';
-import { classifierOf, evaluationOf, labelsOf, representationOf, studentOf, viewsOf } from '../../activities/identity.ts';
+import { classifierOf, evaluationOf, labelsOf, representationOf, splitOf, studentOf, viewsOf } from '../../activities/identity.ts';
 import type { ImagesRef, LabelsRef } from '../../contracts/artifacts.ts';
 import { type LabelDraw, Recipe, type RecipeInput } from '../../contracts/recipe.ts';
 import { VIEW_LAWS } from '../../contracts/views.ts';
@@ -96,7 +96,7 @@ test('an option that is off is no part of a key, and one that is on is', () => {
     classifierOf({ ...recipeOf(), images, labels, representation }).slice,
     studentOf({ ...recipeOf(), ...chain, representation }).slice,
   );
-  expect(off).not.toMatch(/memory|accumulate|labelSmoothing|classWeights|contrastive/);
+  expect(off).not.toMatch(/memory|accumulate|labelSmoothing|classWeights|contrastive|stopping|probeEpochs/);
   for (const change of [{ memory: { size: 64 } }, { accumulate: 2 }])
     expect(representationKey({ pretrain: { ...pretrain, ...change } })).not.toBe(representationKey());
   for (const change of [
@@ -158,6 +158,21 @@ test('the width of a projection counts for a network that has one, and no key of
 test('classifierOf: how many images make a pack counts where they are fewer than 1,024, above 295 px', () => {
   const slice = (size: number) => classifierOf({ ...recipeOf(), images: { ...images, size }, labels }).slice as { pack?: number };
   expect([slice(32).pack, slice(224).pack, slice(512).pack]).toEqual([undefined, undefined, 341]);
+});
+
+test('classifierOf: stopping early counts where it may happen, for the baseline too; where labels are too few for it the key is as without', () => {
+  const key = (stopped: boolean, patience: number, representation?: { kind: 'representation'; key: string; digest: string }) =>
+    classifierOf({ ...recipeOf({ finetune: { stopping: { patience } } }), images, labels, stopped, representation }).key;
+  for (const representation of [undefined, { kind: 'representation' as const, key: 'r', digest: 'r' }]) {
+    expect(key(false, 3, representation)).toBe(key(false, 0, representation));
+    expect(new Set([key(false, 3, representation), key(true, 3, representation), key(true, 4, representation)]).size).toBe(3);
+  }
+});
+
+test('splitOf: the share held out counts', () => {
+  const keys = [undefined, 0.2, 0.3].map((share) => splitOf(images.pool, labels, 1, share).key);
+  expect(new Set(keys).size).toBe(3);
+  expect(splitOf(images.pool, labels, 1).slice).toEqual({ split: true, seed: 1 });
 });
 
 test('studentOf: without a size of its own the student is as large as its teacher', () => {

@@ -47,6 +47,7 @@ test('stageRows: what the features are worth so far', () => {
   const running = progress({ stage: 'representation', state: 'running', done: 4, total: 20 });
   const text = (review: Beat['review']) => stageRows(running, [beat('representation', 1, 2, { review })])[0]?.text;
   expect(text({ epoch: 1, knn: 0.412, probe: 0.45 })).toBe('4 of 20 epochs · neighbours 41.2 %, linear probe 45 % right after 1 epoch');
+  expect(text({ epoch: 2, heldOut: 0.71, heldOutLoss: 1 })).toBe('4 of 20 epochs · held out 71 % right after 2 epochs');
   expect(text(undefined)).toBe('4 of 20 epochs');
 });
 

@@ -210,6 +210,19 @@ test('renderReport: what the features were worth while they were learnt, and wha
 });
 const SCORES = { knn: 0.412, probe: 0.45 };
 
+test('renderReport: which epoch was kept where trainings might stop early', async () => {
+  const input = sampleInput();
+  const curves = input.curves.map((curve) => (curve.stage === 'baseline' ? { ...curve, best: { epoch: 7, heldOut: 0.625 } } : curve));
+  expect(await renderReport(input)).not.toContain('best epoch');
+  const page = await renderReport({ ...input, curves });
+  expect(page.match(/baseline, 100 %<\/th>(<td class="number">[^<]*<\/td>){4}/)?.[0].match(/>[^<]+/g)).toEqual([
+    '>1',
+    '>7',
+    '>29.917',
+    '>62.5 %',
+  ]);
+});
+
 test('renderReport: a hundred classes give a list of mistakes instead of a matrix', async () => {
   const classes = Array.from({ length: 100 }, (_, c) => `class-${c}`);
   const confusion = classes.map((_, t) => classes.map((__, p) => (t === p ? 9 : p === t + 1 ? 1 : 0)));

@@ -2,14 +2,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { failureOf } from '../../cli/failure-text.ts';
 import { fetchModel } from '../../cli/outcome.ts';
 import { Manifest, STAGES } from '../../contracts/artifacts.ts';
-import { type Beat, PROGRESS_QUERY, type RunProgress } from '../../contracts/progress.ts';
+import { PROGRESS_QUERY, type RunProgress } from '../../contracts/progress.ts';
 import { Recipe, type RecipeInput } from '../../contracts/recipe.ts';
 import type { RunResult } from '../../contracts/scores.ts';
 import { openFolder } from '../../learning/images/file-tree.ts';
@@ -17,6 +16,7 @@ import { planShards } from '../../learning/images/plan.ts';
 import { decodeSafetensors } from '../../learning/safetensors.ts';
 import { openArtifacts } from '../../store/artifacts.ts';
 import { openS3 } from '../../store/s3.ts';
+import { freezeTrainer, isAlive } from './freezing.ts';
 import { startWorkers, type Workers } from './workers.ts';
 
 const RECIPE: RecipeInput = {
@@ -66,36 +66,6 @@ function settingsOf(slice: unknown) {
   type Slice = { architecture: { encoder: { width: number } }; finetune: { learningRate: { base: number }; weightDecay: number } };
   const { architecture, finetune } = slice as Slice;
   return { width: architecture.encoder.width, rate: finetune.learningRate.base, weightDecay: finetune.weightDecay };
-}
-
-/** The latest heartbeat of a running pretraining. */
-async function beatOfPretraining(by: Workers, id: string): Promise<Beat | undefined> {
-  const { raw } = await by.client.workflow.getHandle(id).describe();
-  const payloads = (raw.pendingActivities ?? []).flatMap(({ heartbeatDetails }) => heartbeatDetails?.payloads ?? []);
-  const beats = payloads.filter(({ data }) => data?.length).map(({ data }) => JSON.parse(Buffer.from(data ?? []).toString()) as Beat);
-  return beats.find(({ stage }) => stage === 'representation');
-}
-
-/** Wait for `step` of a segment of pretraining and stop its trainer there, so that it cannot end before it is killed. */
-async function freezeTrainer(by: Workers, id: string, step: number): Promise<{ trainer: number; at: number }> {
-  for (;;) {
-    const beat = await beatOfPretraining(by, id);
-    const [trainer] = await by.trainers();
-    if (beat && beat.done >= step && trainer !== undefined) {
-      process.kill(trainer, 'SIGSTOP');
-      if (await beatOfPretraining(by, id)) return { trainer, at: beat.done };
-      process.kill(trainer, 'SIGCONT');
-    }
-    await sleep(100);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
 
 describe('pipeline', () => {
@@ -178,6 +148,23 @@ describe('pipeline', () => {
       const [baseline] = own.filter(({ facts }) => !facts.heldOut).map(({ slice }) => settingsOf(slice).rate);
       expect(tried.filter(({ accuracy }) => accuracy === best).map(({ rate }) => rate)).toContain(baseline);
     }
+  }, 300_000);
+
+  test('trainings that stop early by labels held out of a draw; with too few they go on as without, and the run says so', async () => {
+    const plain = await workers.run('tiny-plain', RECIPE);
+    const recipe = { ...RECIPE, finetune: { ...RECIPE.finetune, epochs: 30, atLeastSteps: 0, stopping: { patience: 1, holdOut: 0.4 } } };
+    const { scores, notes } = await workers.run('tiny-stopped', { ...recipe, labels: { fractions: [1] } });
+    expect(notes).toEqual([expect.stringMatching(/^No early stopping with 100 % of the labels, as 25 .*: of ".*" there are 24$/)]);
+    expect(scores).toHaveLength(5);
+    const few = await workers.run('tiny-not-stopped', { ...RECIPE, finetune: { ...RECIPE.finetune, stopping: { patience: 1 } } });
+    expect(few.student).toEqual(plain.student); // every key is the same
+    const images = { train: { generated: 'shapes' as const, perClass: 32 }, size: 16 };
+    const enough = await workers.run('tiny-stopped-2', { ...recipe, images, labels: { fractions: [1] } });
+    expect(enough.notes).toBeUndefined();
+    const { manifests } = await artifactsOf('classifier');
+    const stopped = manifests.filter(({ facts }) => facts.best);
+    expect(stopped).toHaveLength(2); // baseline and classifier
+    for (const { facts } of stopped) expect(facts.best).toMatchObject({ epoch: expect.any(Number), heldOut: expect.any(Number) });
   }, 300_000);
 
   test('labels kept from training give the student a temperature, and the other models none', async () => {

@@ -109,22 +109,25 @@ test('pretrain: the last look finds what an evaluation finds of the finished enc
   expect(facts.review).toEqual({ epoch: EPOCHS, ...Object.fromEntries(found) });
 });
 
-test.each([2, 4, STEPS])('pretrain: stopped while it looks, after step %i, and resumed it has looked as if never stopped', async (stopAt) => {
-  const straight = await prepared();
-  const whole = await run(straight, 1);
-  const first = await prepared();
-  const interrupted = await run(first, 1, stopAt);
-  expect(interrupted.finished).toBe(false);
-  expect(looks(interrupted.curve)).toEqual([1, 2, 3].filter((epoch) => 2 * epoch < stopAt));
+test.each([2, 4, STEPS])(
+  'pretrain: stopped while it looks, after step %i, and resumed it has looked as if never stopped',
+  async (stopAt) => {
+    const straight = await prepared();
+    const whole = await run(straight, 1);
+    const first = await prepared();
+    const interrupted = await run(first, 1, stopAt);
+    expect(interrupted.finished).toBe(false);
+    expect(looks(interrupted.curve)).toEqual([1, 2, 3].filter((epoch) => 2 * epoch < stopAt));
 
-  const second = await prepared(stopAt / 2);
-  await copyFile(join(first.folder, 'out', interrupted.checkpoints[0]!.file), join(second.folder, 'in', 'resume.safetensors'));
-  const resumed = await run(second, 1, Infinity, 'resume.safetensors');
-  expect(resumed.finished).toBe(true);
-  expect(resumed.facts.review).toEqual(whole.facts.review);
-  if (stopAt < STEPS) expect((await out(second.folder, LAST)).equals(await out(straight.folder, LAST))).toBe(true);
-  expect((await out(second.folder, 'model.safetensors')).equals(await out(straight.folder, 'model.safetensors'))).toBe(true);
-});
+    const second = await prepared(stopAt / 2);
+    await copyFile(join(first.folder, 'out', interrupted.checkpoints[0]!.file), join(second.folder, 'in', 'resume.safetensors'));
+    const resumed = await run(second, 1, Infinity, 'resume.safetensors');
+    expect(resumed.finished).toBe(true);
+    expect(resumed.facts.review).toEqual(whole.facts.review);
+    if (stopAt < STEPS) expect((await out(second.folder, LAST)).equals(await out(straight.folder, LAST))).toBe(true);
+    expect((await out(second.folder, 'model.safetensors')).equals(await out(straight.folder, 'model.safetensors'))).toBe(true);
+  },
+);
 
 test('pretrain: looks leave no tensor behind, stopped ones neither', async () => {
   const [one, other] = [await prepared(), await prepared()];
