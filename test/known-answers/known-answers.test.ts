@@ -54,6 +54,11 @@ function pageOf(parts: Part[]): string {
     'computes. Answers that are whole tensors (pixels, forward passes, gradients, optimizers over ten steps) are golden files of PyTorch, torchvision,',
     'Pillow and scikit-learn in `test/golden/`, beside the scripts that made them.',
     '',
+    'What others have and we do not, so that it has no row: losses and norms over several devices (a step is one device’s; parts of a batch are another matter,',
+    '`learning/steps/parts.ts`); Nesterov momentum inside LARS, and the LARS of lightly; moving statistics of another momentum than 0.9, and an ε of 0;',
+    'evaluation crops of oblong images (ours are stored square); epochs that are no whole number of steps (97,657 steps of CIFAR-10 are 97,000 here). What is no number',
+    'has tests of its own: gradients by finite differences, a linear probe that leaves the encoder’s bits, kill and resume to the bit.',
+    '',
     tables.join('\n\n'),
     '',
   ].join('\n');

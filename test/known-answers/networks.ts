@@ -30,6 +30,9 @@ const ENCODERS: [string, Encoder, number, number][] = [
   ['ResNet-152 2× SK', { depth: 152, width: 2, stem: 'imagenet', selectiveKernel: true }, 353_398_528, 354_368],
   ['ResNet-152 3× SK', { depth: 152, width: 3, stem: 'imagenet', selectiveKernel: true }, 794_704_160, 531_200],
 ];
+/** The 13 networks of that table. */
+const PUBLISHED = ENCODERS.filter(([what]) => !/ResNet-(18|34)|small stem/.test(what));
+const millions = ([trainable = 0, moving = 0]: number[]) => Math.round((trainable + moving) / 1e6);
 export const parameterAnswers: Answer[] = [
   ...ENCODERS.map(
     ([what, encoder, trainable, moving]): Answer => ({
@@ -40,6 +43,37 @@ export const parameterAnswers: Answer[] = [
       within: 0,
     }),
   ),
+  {
+    what: 'those 13 without small stem, trainable and moving, in millions',
+    source: 'Chen et al. 2020 (SimCLRv2), table 1',
+    expected: [24, 94, 43, 170, 58, 233, 35, 140, 65, 257, 89, 354, 795],
+    ours: () => PUBLISHED.map(([, encoder]) => millions(countsOf(encoderOf({ encoder }).parameters))),
+    within: 0,
+  },
+  ...(
+    [
+      [18, 11_176_512],
+      [34, 21_284_672],
+    ] as const
+  ).map(
+    ([depth, expected]): Answer => ({
+      what: `ResNet-${depth} without a projection in group 1: trainable`,
+      source: 'torchvision resnet.py, without its last layer',
+      expected: [expected],
+      ours: () => countsOf(encoderOf({ encoder: { depth, width: 1, stem: 'imagenet', shortcut: 'torchvision' } }).parameters).slice(0, 1),
+      within: 0,
+    }),
+  ),
+  {
+    what: 'ResNet-50 with a classifier of 1,000 classes: trainable',
+    source: 'torchvision resnet.py',
+    expected: [25_557_032],
+    ours: () => {
+      const encoder: Encoder = { depth: 50, width: 1, stem: 'imagenet' };
+      return countsOf(networkOf({ encoder, headLayers: 0, projection: 2, classes: 1000, size: 224 }).parameters).slice(0, 1);
+    },
+    within: 0,
+  },
   ...(
     [
       [18, 1, 3, 592_000],

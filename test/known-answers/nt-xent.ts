@@ -52,6 +52,26 @@ export const ntXentAnswers: Answer[] = [
       ours: loss(() => tf.tensor2d([3, 4, 1, 0, 4, 3, 0, 2], [4, 2]), t),
     }),
   ),
+  {
+    what: 'the same, T = 0.01: finite',
+    source: V1,
+    expected: [40],
+    ours: loss(() => tf.tensor2d([3, 4, 1, 0, 4, 3, 0, 2], [4, 2]), 0.01),
+  },
+  ...(
+    [
+      ['views swapped', [4, 3, 0, 2, 3, 4, 1, 0]],
+      ['images in another order', [1, 0, 3, 4, 0, 2, 4, 3]],
+      ['rows of other lengths', [30, 40, 0.1, 0, 4, 3, 0, 7]],
+    ] as const
+  ).map(
+    ([what, z]): Answer => ({
+      what: `the same, T = 0.5, ${what}`,
+      source: V1,
+      expected: [1.510714],
+      ours: loss(() => tf.tensor2d([...z], [4, 2]), 0.5),
+    }),
+  ),
   ...(
     [
       [512, 0.5, 4.9328],

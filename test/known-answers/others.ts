@@ -2,12 +2,19 @@ import { drawLabels } from '../../learning/images/labels.ts';
 import { crossEntropy } from '../../learning/losses/cross-entropy.ts';
 import { distillation } from '../../learning/losses/distillation.ts';
 import { supervisedContrastive } from '../../learning/losses/supervised-contrastive.ts';
+import { memoryOf } from '../../learning/memory.ts';
+import { chain, conv, norm, type Pass, rectifier } from '../../learning/networks/layers.ts';
+import { encoderOf, type Network } from '../../learning/networks/network.ts';
+import { initialState, type ParameterSpec, type State } from '../../learning/networks/parameters.ts';
+import { selectiveKernel } from '../../learning/networks/selective-kernel.ts';
 import { batchNormTraining } from '../../learning/ops/batch-norm.ts';
+import { tensorOf } from '../../learning/optimizers/optimizer.ts';
 import { neighbourVotes } from '../../learning/probes/neighbours.ts';
 import { tf } from '../../learning/tensorflow.ts';
 import { blurKernel, blurRadius } from '../../learning/views/blur.ts';
 import { centreBox } from '../../learning/views/centre-crop.ts';
-import { scalarOf, valuesOf } from '../learning/tensors.ts';
+import { drawViews, NO_JITTER } from '../../learning/views/draw.ts';
+import { distance, noise, scalarOf, valuesOf } from '../learning/tensors.ts';
 import type { Answer } from './answer.ts';
 
 const column = (values: number[]) => tf.tensor4d(values, [values.length, 1, 1, 1]);
@@ -17,6 +24,59 @@ const teacher = [2, 1, 0];
 const distilled = (student: number[], temperature: number) => () => [
   tf.tidy(() => temperature ** 2 * scalarOf(distillation(tf.tensor2d([student]), tf.tensor2d([teacher]), temperature))),
 ];
+/** Moving mean and variance, 0 and 1 at first, after a pass of 1, 2, 3, 4. */
+function movedBy(pass: Pass): number[] {
+  const layer = norm('norm', 1);
+  return tf.tidy(() => {
+    const first = initialState(layer.parameters, 1);
+    layer.apply(first, column([1, 2, 3, 4]), pass);
+    const now = { ...first, ...pass.statistics };
+    const values = ['norm/mean', 'norm/variance'].flatMap((name) => valuesOf(tensorOf(now, name)));
+    tf.dispose(pass.statistics); // a pass keeps them
+    return values;
+  });
+}
+
+/** How far features move when all kernels of the branches, but not those of the shortcuts, are turned about. */
+function changeByBranches(): number {
+  const { parameters, apply } = encoderOf({ encoder: { depth: 50, width: 0.0625, stem: 'small' } });
+  return tf.tidy(() => {
+    const fresh = initialState(parameters, 1);
+    const turned = Object.entries(fresh).map(([name, value]) => [name, /conv\d\/kernel$/.test(name) ? tf.mul(value, -3) : value]);
+    const images = noise([2, 8, 8, 3], 1);
+    const features = (values: State) => apply(values, images, { training: false }).output;
+    return distance(features(fresh), features(Object.fromEntries(turned)));
+  });
+}
+
+function distanceFromMean(): number {
+  const layer = selectiveKernel('block', 2, 1);
+  const branches = chain(conv('block/conv2', 2, 4, 3, 1), norm('block/norm2', 4), rectifier);
+  const asked: Pass = { training: false, isFrozen: () => false, statistics: {} };
+  return tf.tidy(() => {
+    const values = { ...initialState(layer.parameters, 1), 'block/mixing/dense2/kernel': tf.zeros([32, 4]) };
+    const x = noise([2, 5, 5, 2], 1);
+    const both = tf.reshape(branches.apply(values, x, asked), [2, 5, 5, 2, 2]);
+    return distance(layer.apply(values, x, asked), tf.mean(both, 3));
+  });
+}
+
+/** The average after a step of a network of one weight, 3, whose average was 1. */
+function averaged(decay: number): number {
+  const w: ParameterSpec = { name: 'w', shape: [1], initial: { kind: 'zeros' }, role: 'kernel', part: 'encoder' };
+  const network: Network = {
+    parameters: [w],
+    apply: (values, x) => {
+      const output = tf.mul(x, tensorOf(values, 'w'));
+      return { output, embeddings: output, statistics: {} };
+    },
+  };
+  return tf.tidy(() => {
+    const state = { w: tf.tensor1d([3]), 'memory/w': tf.tensor1d([1]), 'memory/queue': tf.ones([2, 1]) };
+    return scalarOf(tensorOf(memoryOf(network, { size: 2, decay }, 1).next(state, tf.ones([1, 1])), 'memory/w'));
+  });
+}
+
 /** 50,000 images of ten classes. */
 const CIFAR_LABELS = Int32Array.from({ length: 50_000 }, (_, i) => i % 10);
 export const otherAnswers: Answer[] = [
@@ -27,6 +87,42 @@ export const otherAnswers: Answer[] = [
     source: 'Ioffe & Szegedy 2015',
     expected: [-1.341635, -0.447212, 0.447212, 1.341635],
     ours: normed('y'),
+  },
+  {
+    what: 'its moving mean and variance, from 0 and 1, momentum 0.9',
+    source: 'google-research/simclr resnet.py; the unbiased variance would give 1.067',
+    expected: [0.25, 1.025],
+    ours: () => movedBy({ training: true, isFrozen: () => false, statistics: {} }),
+  },
+  {
+    what: 'the same of a norm that is frozen, or asked',
+    source: 'what is frozen stays',
+    expected: [0, 1, 0, 1],
+    ours: () => [
+      ...movedBy({ training: true, isFrozen: () => true, statistics: {} }),
+      ...movedBy({ training: false, isFrozen: () => false, statistics: {} }),
+    ],
+    within: 0,
+  },
+  {
+    what: 'a fresh ResNet-50, every kernel of its branches another: largest change of a feature',
+    source: 'google-research/simclr resnet.py: the last γ of a branch is 0',
+    expected: [0],
+    ours: () => [changeByBranches()],
+    within: 0,
+  },
+  {
+    what: 'selective kernel, mixing weights 0: largest distance from the mean of its branches, to 1e-6',
+    source: 'Li et al. 2019, eq. 5: softmax of (0, 0)',
+    expected: [0],
+    ours: () => [Math.round(1e6 * distanceFromMean()) / 1e6],
+    within: 0,
+  },
+  {
+    what: 'averaged encoder, w = 3, average 1: m = 1, 0, 0.999',
+    source: 'He et al. 2020 (MoCo), eq. 2',
+    expected: [1, 3, 1.002],
+    ours: () => [1, 0, 0.999].map(averaged),
   },
   {
     what: 'a classifier of zeros, ten classes: first loss',
@@ -48,6 +144,17 @@ export const otherAnswers: Answer[] = [
     expected: [17.5778, 17.2496],
     ours: () => [...distilled([0, 0, 0], 4)(), ...distilled(teacher, 4)()],
     within: 1e-4,
+  },
+  {
+    what: 'jitter of strength 0: views of 1,000 whose colours change',
+    source: 'Chen et al. 2020, appendix A',
+    expected: [0],
+    ours: () => {
+      const ids = Array.from({ length: 500 }, (_, i) => String(i));
+      const { order } = drawViews({ kind: 'simclr', jitter: 0, minArea: 0.08, blur: false }, 1, 0, ids, 2, 32);
+      return [order.filter((one) => one !== NO_JITTER).length];
+    },
+    within: 0,
   },
   { what: 'blur of three taps at σ = 1', source: 'e^(−x²/2σ²)', expected: [0.274069, 0.451863, 0.274069], ours: () => blurKernel(1, 1) },
   {
