@@ -48,6 +48,11 @@ export function reportActivities(artifacts: Artifacts) {
           scores: models.flatMap(({ evaluation }) => evaluation.scores),
           ...(await readEvaluations(artifacts, input)),
           curves,
+          rates: models.flatMap(({ draw, rates }) =>
+            rates
+              ? [{ ...draw, ...rates.baseline }, ...(rates.smallBaseline ? [{ ...draw, ...rates.smallBaseline, small: true }] : [])]
+              : [],
+          ),
           artifacts: artifactsOf(input),
           made,
           date: new Date().toISOString(),

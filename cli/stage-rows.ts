@@ -7,25 +7,23 @@ export type StageRow = { stage: string; state: StageProgress['state']; fraction:
 
 /** One row per stage, in pipeline order. */
 export function stageRows({ stages }: RunProgress, beats: Beat[]): StageRow[] {
-  const students = (stages.find(({ stage }) => stage === 'classifier')?.total ?? 0) / 2;
   return stages.map((progress) => {
     const own = beats.filter(({ stage }) => stage === progress.stage);
-    const fraction = fractionOf(progress, own, students);
+    const fraction = fractionOf(progress, own);
     const shown = progress.state === 'waiting' && own.length > 0 ? 'running' : progress.state;
     return { stage: progress.stage, state: shown, fraction, text: textOf(progress, own) };
   });
 }
 
 /** Share done, counting pieces under way: a training's beat tells its steps over all of its segments. */
-function fractionOf({ stage, state, done, total }: StageProgress, beats: Beat[], students: number): number {
+function fractionOf({ stage, state, done, total, each }: StageProgress, beats: Beat[]): number {
   if (state === 'done') return 1;
   if (total === 0) return 0;
   const shares = beats.filter((beat) => beat.total > 0).map((beat) => Math.min(1, beat.done / beat.total));
   const underWay = shares.reduce((sum, share) => sum + share, 0);
   if (stage === 'representation') return Math.min(1, Math.max(done / total, ...shares));
-  if (stage !== 'student' || students === 0) return Math.min(1, (done + underWay) / total);
-  const epochs = total / students; // of one student; those of its earlier segments are in `done` already
-  return Math.min(1, Math.max(done, done - (done % epochs) + underWay * epochs) / total);
+  if (!each) return Math.min(1, (done + underWay) / total);
+  return Math.min(1, Math.max(done, done - (done % each) + underWay * each) / total); // earlier segments are in `done` already
 }
 
 const PIECES: Record<string, string> = {

@@ -18,8 +18,8 @@ export const STAGES = {
   labels: { prefix: '4-classifier/labels', version: 1 },
   classifier: { prefix: '4-classifier', version: 1 },
   student: { prefix: '5-student', version: 1 },
-  evaluation: { prefix: '6-report/evaluations', version: 2 },
-  report: { prefix: '6-report', version: 2 },
+  evaluation: { prefix: '6-report/evaluations', version: 3 },
+  report: { prefix: '6-report', version: 3 },
 } as const;
 export type StageName = keyof typeof STAGES;
 

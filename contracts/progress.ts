@@ -28,7 +28,15 @@ export type Review = { knn?: number; probe?: number; heldOut?: number; heldOutLo
 export type Reviewed = Review & { epoch: number };
 
 /** One stage of the run, as the workflow's `progress` query tells it. */
-export type StageProgress = { stage: string; state: 'waiting' | 'running' | 'done'; done: number; total: number; note?: string };
+export type StageProgress = {
+  stage: string;
+  state: 'waiting' | 'running' | 'done';
+  done: number;
+  total: number;
+  /** How many of the total are one training, where a stage has several of several pieces. */
+  each?: number;
+  note?: string;
+};
 
 /** `notes`: what the recipe asked for and this run cannot have, with the reason. */
 export type RunProgress = { stages: StageProgress[]; setAside?: SetAside; warning?: string; notes?: string[] };

@@ -26,6 +26,8 @@ export type Measures = {
   top5?: number;
   /** Mean over the classes of the share that is found. */
   balancedAccuracy?: number;
+  /** Of `balancedAccuracy`, as `interval`. */
+  balancedInterval?: Interval;
   /** Area under the ROC curve: of the second of two classes; else one against the rest, the mean over the classes. */
   auc?: number;
   /** Of `auc`, with two classes (DeLong et al. 1988); missing where every pair is in order, as the formula would call that certain. */

@@ -71,6 +71,12 @@ export type DrawLabelsResult = LabelsRef;
 export type SplitLabelsInput = { images: ImagesRef; labels: LabelsRef; seed: number; share?: number };
 export type SplitLabelsResult = { split?: LabelsRef; why?: string };
 
+/**
+ * Learning rates of a baseline: the one that was used, and those that were tried, with the share of the images held out that each got right;
+ * none where the training diverged.
+ */
+export type RateChoice = { base: number; tried: { base: number; accuracy?: number }[] };
+
 /** Without `representation` this is the baseline: the same network and labels, trained from nothing. */
 export type FinetuneInput = {
   images: ImagesRef;
@@ -127,7 +133,15 @@ export type WriteReportInput = {
   recipe: Recipe;
   images: ImagesRef;
   representation: RepresentationRef;
-  models: { draw: LabelDraw; baseline: ClassifierRef; classifier: ClassifierRef; student: StudentRef; evaluation: EvaluateResult }[];
+  models: {
+    draw: LabelDraw;
+    baseline: ClassifierRef;
+    classifier: ClassifierRef;
+    student: StudentRef;
+    evaluation: EvaluateResult;
+    /** Of the baseline, and of the one of the student's size, where rates were tried. */
+    rates?: { baseline: RateChoice; smallBaseline?: RateChoice };
+  }[];
   setAside: SetAside;
   /** What the recipe asked for and this run could not have. */
   notes?: string[];

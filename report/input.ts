@@ -46,6 +46,11 @@ export type ReportInput = {
   curves: Curve[];
   /** Answers of the same student; about 12 to 24 right and wrong ones. */
   examples: Example[];
+  /**
+   * Learning rates that baselines chose from: `base` was used; accuracies are those on labelled images held out, missing where the training
+   * diverged. `small`: the baseline of the student's size.
+   */
+  rates?: (LabelDraw & { small?: boolean; base: number; tried: { base: number; accuracy?: number }[] })[];
   timings?: { stage: string; seconds: number }[];
   /** The artifacts behind the numbers, in pipeline order. */
   artifacts?: { stage: string; what: string; key: string; digest: string }[];

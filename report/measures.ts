@@ -1,5 +1,5 @@
 /** What the models are worth besides how many answers are right: with the most labels, first label draw. */
-import type { Measures, Score } from '../contracts/scores.ts';
+import type { Interval, Measures, Score } from '../contracts/scores.ts';
 import { type Html, html } from './html.ts';
 import type { ReportInput } from './input.ts';
 import { accuracyText, count, isShare, labelsText, MODELS, pointsText, sharesOf } from './summary.ts';
@@ -10,6 +10,7 @@ type Row = { name: string; note: string; cell(score: Measured): Cell | undefined
 type Cell = { text: string; small?: string };
 
 const decimals = (value: number | undefined): Cell | undefined => (value === undefined ? undefined : { text: value.toFixed(3) });
+const rangeText = ([low, high]: Interval) => `${(100 * low).toFixed(1)}–${accuracyText(high)}`;
 const shares = (value: number | undefined): Cell | undefined => (value === undefined ? undefined : { text: accuracyText(value) });
 
 function rows(classes: number): Row[] {
@@ -19,7 +20,7 @@ function rows(classes: number): Row[] {
       note: 'with 95 % interval',
       cell: ({ accuracy, measures: { interval } }) => ({
         text: accuracyText(accuracy),
-        small: `${(100 * interval[0]).toFixed(1)}–${accuracyText(interval[1])}`,
+        small: rangeText(interval),
       }),
     },
     {
@@ -30,7 +31,10 @@ function rows(classes: number): Row[] {
     {
       name: 'balanced accuracy',
       note: 'every class counts the same',
-      cell: ({ measures }) => shares(measures.balancedAccuracy),
+      cell: ({ measures: { balancedAccuracy, balancedInterval } }) =>
+        balancedAccuracy === undefined
+          ? undefined
+          : { text: accuracyText(balancedAccuracy), small: balancedInterval && rangeText(balancedInterval) },
     },
     {
       name: 'AUC',

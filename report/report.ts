@@ -8,7 +8,7 @@ import { measureTable } from './measures.ts';
 import { page } from './page.ts';
 import { accuracyPlot, curvePlot, reviewPlot } from './plots.ts';
 import { accuracyText, count, duration, labelsText } from './summary.ts';
-import { accuracyTable, classTable, confusionTable, setAsideTable, stoppedTable } from './tables.ts';
+import { accuracyTable, classTable, confusionTable, rateTable, setAsideTable, stoppedTable } from './tables.ts';
 
 export type { Curve, Evaluation, Example, ReportInput } from './input.ts';
 
@@ -44,7 +44,10 @@ function opening(input: ReportInput): Html {
   return html`<header><p class="run">${input.run}${input.date ? ` · ${input.date.slice(0, 16).replace('T', ' ')} UTC` : ''}</p><h1>${recipe.name}</h1>
 ${headline(input).map((sentence, i) => html`<p class="${i === 0 ? 'lead' : ''}">${sentence.replaceAll(' %', '\u00a0%')}</p>`)}
 <dl class="facts">${facts.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}</dl>
-<ul class="cautions">${[...(warning ? [warning] : []), ...notes].map((line) => `${line}.`).concat(cautions(input)).map((line) => html`<li>${line}</li>`)}</ul></header>`;
+<ul class="cautions">${[...(warning ? [warning] : []), ...notes]
+    .map((line) => `${line}.`)
+    .concat(cautions(input))
+    .map((line) => html`<li>${line}</li>`)}</ul></header>`;
 }
 
 /** The student with the most labels, first draw; another model when there is no student. */
@@ -53,7 +56,7 @@ export function mostDetailed(evaluations: Evaluation[]): Evaluation | undefined 
   return (students.length > 0 ? students : evaluations).findLast(({ draw }) => draw === 0);
 }
 
-async function learning({ curves }: ReportInput): Promise<Html | undefined> {
+async function learning({ curves, rates = [] }: ReportInput): Promise<Html | undefined> {
   const groups: [string, (typeof curves)[number]['stage'][]][] = [
     ['Representation: two views of one image should look alike (no labels)', ['representation']],
     ['Baseline and classifier: the labelled images', ['baseline', 'classifier']],
@@ -66,7 +69,7 @@ async function learning({ curves }: ReportInput): Promise<Html | undefined> {
       return plot && html`<h3>${title}</h3>${plot}${shown.map(embeddingsText)}${await reviewsOf(shown)}${stoppedTable(shown)}`;
     }),
   );
-  return plots.some((plot) => plot !== undefined) ? html`${plots}` : undefined;
+  return plots.some((plot) => plot !== undefined) ? html`${plots}${rateTable(rates)}` : undefined;
 }
 
 /** What pretraining measured of its embeddings in the end; nothing for other trainings. */

@@ -88,6 +88,23 @@ function bar(share: number): Html {
   return html`<span class="bar"><span style="width:${(100 * share).toFixed(1)}%"></span></span>`;
 }
 
+/** Learning rates tried for baselines, the one that won marked. Undefined when none was tried. */
+export function rateTable(rates: NonNullable<ReportInput['rates']>): Html | undefined {
+  if (rates.length === 0) return undefined;
+  const rows = rates.map((rate) => {
+    const { small, draw, base, tried } = rate;
+    const cells = tried.map((one) => {
+      const text = `${one.base}: ${one.accuracy === undefined ? 'diverged' : accuracyText(one.accuracy)}`;
+      return html`<td class="number">${one.base === base ? html`<b>${text}</b>` : text}</td>`;
+    });
+    const name = `${HEADS[small ? 'smallBaseline' : 'baseline'][0]}, ${shareText(rate)}`;
+    return html`<tr><th scope="row" class="short">${name}</th><td class="number">${draw + 1}</td>${cells}</tr>`;
+  });
+  const most = Math.max(...rates.map(({ tried }) => tried.length));
+  return html`<h3>Learning rates tried for the baseline, and how many of the labels held out each got right</h3>
+<div class="scroll"><table><thead><tr><th scope="col">labels used</th><th scope="col" class="number">draw</th><th scope="col" class="number" colspan="${most}">learningRate.base; the one used is bold</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+}
+
 /** Of trainings that might stop early, the epoch whose weights were kept. Undefined when there is none. */
 export function stoppedTable(curves: Curve[]): Html | undefined {
   const rows = curves.flatMap((curve) => {
@@ -97,7 +114,9 @@ export function stoppedTable(curves: Curve[]): Html | undefined {
     return [html`<tr><th scope="row" class="short">${HEADS[curve.stage][0]}, ${shareText(curve)}</th>${numbers}</tr>`];
   });
   if (rows.length === 0) return undefined;
-  const heads = ['draw', 'best epoch', 'of', 'right of the labels held out'].map((text) => html`<th scope="col" class="number">${text}</th>`);
+  const heads = ['draw', 'best epoch', 'of', 'right of the labels held out'].map(
+    (text) => html`<th scope="col" class="number">${text}</th>`,
+  );
   return html`<p class="quiet">Early stopping: the weights of the best epoch were kept.</p>
 <div class="scroll"><table><thead><tr><th scope="col">trained on</th>${heads}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }

@@ -4,32 +4,45 @@
  */
 import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
 import type { ClassifierRef } from '../contracts/artifacts.ts';
-import type { FinetuneInput } from '../contracts/stages.ts';
+import type { FinetuneInput, RateChoice } from '../contracts/stages.ts';
 import { light, training } from './policies.ts';
+import type { Tracker } from './progress.ts';
 import { call } from './steps.ts';
 
-/** @param what  names network and labels for people */
-export async function trainBaseline(input: FinetuneInput, what: string): Promise<ClassifierRef> {
+/** @param what  names network and labels for people @returns also which rate it was, where others were tried */
+export async function trainBaseline(
+  input: FinetuneInput,
+  what: string,
+  tracker: Tracker,
+): Promise<{ baseline: ClassifierRef; rates?: RateChoice }> {
   const { images, labels, seed, finetune } = input;
   const { alsoTry = [], learningRate } = finetune.baseline;
   const at = (base: number): FinetuneInput['finetune'] => ({
     ...finetune,
     baseline: { ...finetune.baseline, learningRate: { ...learningRate, base } },
   });
-  const { split } = alsoTry.length > 0 ? await call(light.splitLabels, `hold a fifth out: ${what}`, { images, labels, seed }) : {};
-  let best = { base: learningRate.base, accuracy: Number.NEGATIVE_INFINITY };
-  for (const base of split ? [learningRate.base, ...alsoTry] : []) {
-    const tried = { ...input, finetune: at(base), labels: split ?? labels, judged: true, stopped: false };
-    const { accuracy = 0 } = await call(training.finetune, `try rate ${base}: ${what}`, tried).catch(orDiverged);
-    if (accuracy > best.accuracy) best = { base, accuracy };
+  const { split, why } = alsoTry.length > 0 ? await call(light.splitLabels, `hold a fifth out: ${what}`, { images, labels, seed }) : {};
+  if (why) tracker.note(`One learning rate only for the ${what}, as ${why}`);
+  const bases = split ? [learningRate.base, ...alsoTry] : [];
+  tracker.expect('classifier', bases.length);
+  const tried: RateChoice['tried'] = [];
+  for (const base of bases) {
+    const wanted = { ...input, finetune: at(base), labels: split ?? labels, judged: true, stopped: false };
+    const { accuracy } = await call(training.finetune, `try rate ${base}: ${what}`, wanted).catch(orDiverged);
+    tried.push({ base, accuracy });
+    tracker.advance('classifier');
   }
-  return call(training.finetune, `${what} (${labels.images} images)`, { ...input, finetune: at(best.base) });
+  const first: RateChoice['tried'][number] = tried[0] ?? { base: learningRate.base };
+  const { base } = tried.reduce((best, one) => ((one.accuracy ?? -1) > (best.accuracy ?? -1) ? one : best), first);
+  const baseline = await call(training.finetune, `${what} (${labels.images} images)`, { ...input, finetune: at(base) });
+  tracker.advance('classifier');
+  return { baseline, rates: tried.length > 0 ? { base, tried } : undefined };
 }
 
 /** A rate at which the training diverges is no failure of the run but a rate that loses. */
 function orDiverged(error: unknown): { accuracy?: number } {
   const isDiverged =
     error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === 'TrainingDiverged';
-  if (isDiverged) return { accuracy: -1 };
+  if (isDiverged) return {};
   throw error;
 }

@@ -29,8 +29,8 @@ export async function pipeline(input: unknown): Promise<RunResult> {
   const mistake = memoryMistake(recipe, images.pool.images);
   if (mistake) throw refusal([mistake]);
   const representation = await pretrain(recipe, images, tracker);
-  tracker.expect('classifier', 2 * draws.length);
-  tracker.expect('student', draws.length * recipe.distill.epochs);
+  tracker.expect('classifier', draws.length * trainingsOf(recipe));
+  tracker.expect('student', draws.length * recipe.distill.epochs, recipe.distill.epochs);
   const learnt = await Promise.all(draws.map((draw) => learnFromLabels(recipe, images, representation, draw, tracker)));
   const unordered = learnt.filter((model) => model !== undefined);
   const models = unordered.toSorted((a, b) => a.labelled - b.labelled); // fewest labels first, whatever they come from
@@ -71,7 +71,7 @@ async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation
   const which = `${labelsText(draw)}, draw ${draw.draw + 1}`;
   const labels = await call(light.drawLabels, `draw ${which}`, { images, draw, seed, calibration: recipe.labels.calibration });
   if (draw.draw > 0 && labels.images + (labels.heldOut ?? 0) === images.pool.labelled) {
-    tracker.forgo('classifier', 2);
+    tracker.forgo('classifier', trainingsOf(recipe));
     tracker.forgo('student', distill.epochs);
     return undefined;
   }
@@ -86,17 +86,18 @@ async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation
     compute,
   };
 
-  const baseline = await trainBaseline(input, `baseline from nothing on ${which}`);
+  const { baseline, rates } = await trainBaseline(input, `baseline from nothing on ${which}`, tracker);
   const small = { ...input, encoder: studentEncoder(encoder, distill.student), finetune: { ...finetune, fromHeadLayer: 0 } };
   const isOfTeachersSize = isTeachersSize(encoder, distill.student);
-  const smallBaseline = isOfTeachersSize ? undefined : await trainBaseline(small, `baseline of the student's size on ${which}`);
-  tracker.advance('classifier');
+  const smallOne = isOfTeachersSize ? undefined : await trainBaseline(small, `baseline of the student's size on ${which}`, tracker);
   const finetuned = { ...input, representation };
   const teacher = await call(training.finetune, `fine-tune on ${which} (${labels.images} images)`, finetuned);
-  const otherTeachers: ClassifierRef[] = [];
-  for (let i = 1; i < (distill.teachers ?? 1); i++)
-    otherTeachers.push(await call(training.finetune, `fine-tune teacher ${i + 1} on ${which}`, { ...finetuned, seed: seed + i }));
   tracker.advance('classifier');
+  const otherTeachers: ClassifierRef[] = [];
+  for (let i = 1; i < (distill.teachers ?? 1); i++) {
+    otherTeachers.push(await call(training.finetune, `fine-tune teacher ${i + 1} on ${which}`, { ...finetuned, seed: seed + i }));
+    tracker.advance('classifier');
+  }
 
   const segments = segmentsOf(distill.epochs, images.pool.images, 'auto');
   const chain = { images, labels, teacher, otherTeachers, representation, encoder, distill, seed, compute };
@@ -110,7 +111,7 @@ async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation
   if (!student.result)
     throw ApplicationFailure.nonRetryable('Cannot finish distillation as its last segment gave no student', 'DataIntegrity');
 
-  const models = { baseline, smallBaseline, classifier: teacher, student: student.result };
+  const models = { baseline, smallBaseline: smallOne?.baseline, classifier: teacher, student: student.result };
   const evaluation = await call(training.evaluate, `evaluate on ${images.test.images} test images: ${which}`, {
     images,
     draw,
@@ -121,8 +122,17 @@ async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation
     graded: recipe.labels.graded,
     ...models,
   });
-  return { draw, labelled: labels.images, ...models, evaluation };
+  return {
+    draw,
+    labelled: labels.images,
+    ...models,
+    evaluation,
+    ...(rates ? { rates: { baseline: rates, smallBaseline: smallOne?.rates } } : {}),
+  };
 }
+
+/** Trainings on the labels of one draw, rates to try aside: the baselines, and all teachers. */
+const trainingsOf = ({ encoder, distill }: Recipe): number => (isTeachersSize(encoder, distill.student) ? 1 : 2) + (distill.teachers ?? 1);
 
 /** The labels with some of them held out, by which trainings on the rest stop early; none where the recipe wants none or they are too few. */
 async function splitToStop({ finetune, seed }: Recipe, images: ImagesRef, labels: LabelsRef, which: string, tracker: Tracker) {

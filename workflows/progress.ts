@@ -10,8 +10,8 @@ type Stage = (typeof STAGE_ORDER)[number];
 export const progressQuery = defineQuery<RunProgress>(PROGRESS_QUERY);
 
 export type Tracker = {
-  /** `total` pieces of this stage are known to come. */
-  expect(stage: Stage, total: number): void;
+  /** `total` more pieces of this stage are known to come; `each` of them are one training. */
+  expect(stage: Stage, total: number, each?: number): void;
   /** `pieces` more of this stage are done. */
   advance(stage: Stage, pieces?: number): void;
   /** `pieces` that were expected are not needed. */
@@ -53,9 +53,10 @@ export function trackRun(recipe: Recipe): Tracker {
     tell();
   };
   return {
-    expect(stage, total) {
+    expect(stage, total, each) {
       const entry = of(stage);
       entry.total += total;
+      if (each !== undefined) entry.each = each;
       if (entry.state === 'waiting' || total > 0) entry.state = 'running';
       tell();
     },

@@ -1,6 +1,6 @@
 /** What an evaluation counts as the test images pass by: right and wrong answers of each model, and a few examples of both. */
 import type { Measures } from '../../contracts/scores.ts';
-import { type Agreement, Bootstrap } from '../measures/bootstrap.ts';
+import { type Agreement, Bootstrap, balancedInterval } from '../measures/bootstrap.ts';
 import { type OwnScore, Scorecard } from '../measures/scorecard.ts';
 
 export type TestImage = { id: string; label: number; pixels: Uint8Array };
@@ -63,7 +63,8 @@ export class Tally {
     return Object.fromEntries(
       scores.map((score, model) => {
         const compared = baseline >= 0 && model !== baseline ? { gain: gain(model) } : {};
-        return [this.#models[model], { ...score, measures: { interval: bootstrap.accuracy(model), ...compared, ...score.measures } }];
+        const intervals = { interval: bootstrap.accuracy(model), balancedInterval: balancedInterval(score.confusion, seed) };
+        return [this.#models[model], { ...score, measures: { ...intervals, ...compared, ...score.measures } }];
       }),
     );
   }

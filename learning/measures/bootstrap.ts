@@ -40,6 +40,28 @@ export class Bootstrap {
   }
 }
 
+/**
+ * Of one model's balanced accuracy, by the same resampling: how many images of each class come, and how many of them are right. Classes that
+ * do not come in a resample do not count in it.
+ * @param confusion  `confusion[t][p]`: images of class t that the model called p
+ * @returns          nothing when no image was counted
+ */
+export function balancedInterval(confusion: number[][], seed: number): Interval | undefined {
+  const classes = confusion
+    .map((row, label): [label: number, images: number] => [label, row.reduce((sum, count) => sum + count, 0)])
+    .filter(([, images]) => images > 0);
+  const images = classes.reduce((sum, [, count]) => sum + count, 0);
+  if (images === 0) return undefined;
+  const recalls = Float64Array.from({ length: RESAMPLES }, (_, resample) => {
+    const random = randomStream(seed, 'balanced bootstrap', resample);
+    const drawn = multinomial(random, classes, images);
+    const found = classes.map(([label, count], i) => binomial(random, drawn[i]!, confusion[label]![label]! / count) / drawn[i]!);
+    const known = found.filter((recall) => !Number.isNaN(recall)); // 0 of 0
+    return known.reduce((sum, recall) => sum + recall, 0) / known.length;
+  });
+  return interval(recalls);
+}
+
 /** As many draws as there are images, with replacement; how many of each kind come. */
 function multinomial(random: Random, kinds: [number, number][], images: number): number[] {
   let [draws, left] = [images, images];

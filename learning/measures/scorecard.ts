@@ -15,7 +15,7 @@ export type OwnScore = {
   perClass: ClassScore[];
   /** `confusion[t][p]`: images of class t that the model called p. */
   confusion: number[][];
-  measures: Omit<Measures, 'interval' | 'gain'>;
+  measures: Omit<Measures, 'interval' | 'balancedInterval' | 'gain'>;
 };
 
 const FIRST = 5;

@@ -28,8 +28,8 @@ test('stageRows: pieces side by side add up', () => {
 test('stageRows: epochs of a student’s earlier segments are not counted twice', () => {
   // Two students of 10 epochs; the first has 5 epochs committed and its trainer is at 70 % of all ten.
   const running = progress(
-    { stage: 'classifier', state: 'done', done: 4, total: 4 },
-    { stage: 'student', state: 'running', done: 5, total: 20 },
+    { stage: 'classifier', state: 'done', done: 7, total: 7 },
+    { stage: 'student', state: 'running', done: 5, total: 20, each: 10 },
   );
   expect(stageRows(running, [beat('student', 70, 100)])[1]?.fraction).toBeCloseTo(7 / 20);
 });

@@ -96,7 +96,7 @@ test('measureTable: the models at the largest fraction, a row for each measure t
   expect(measureRows(sampleInput())).toEqual([
     'right 86.8 % 84.2–89.3 % 88.3 % 85.7–90.8 % 88.0 % 85.4–90.5 %',
     'points above the baseline – +1.5 −0.4 to +3.5 +1.2 −0.7 to +3.2',
-    'balanced accuracy 85.8 % 87.3 % 87.0 %',
+    'balanced accuracy 85.8 % 82.7–88.8 % 87.3 % 84.2–90.3 % 87.0 % 83.9–90.0 %',
     'AUC 0.979 0.979 0.979',
     'among the first five 99.5 % 99.5 % 99.5 %',
     'calibration error 4.1 4.1 4.1',
@@ -241,4 +241,18 @@ test('renderReport: pixels that are neither a data URI nor RGB bytes are refused
     renderReport({ ...sampleInput(), examples: sampleInput().examples.map((example) => ({ ...example, pixels })) });
   await expect(render('data:image/svg+xml;base64,AAAA')).rejects.toThrow(/data URI or RGB bytes/);
   await expect(render(new Uint8Array(5))).rejects.toThrow(/RGB \[32,32,3\]: 5 bytes/);
+});
+
+test('renderReport: which learning rate a baseline took, of which', async () => {
+  const tried = [{ base: 0.1, accuracy: 0.5 }, { base: 0.4, accuracy: 0.625 }, { base: 1.6 }];
+  const rates = [{ fraction: 1, draw: 0, base: 0.4, tried }];
+  const page = await renderReport({ ...sampleInput(), rates });
+  const row = page.match(/<tr><th scope="row" class="short">baseline, 100 %<\/th>.*?<\/tr>/)?.[0] ?? '';
+  expect(row.match(/<td.*?<\/td>/g)?.map((cell) => cell.replaceAll(/<\/?td.*?>/g, ''))).toEqual([
+    '1',
+    '0.1: 50.0 %',
+    '<b>0.4: 62.5 %</b>',
+    '1.6: diverged',
+  ]);
+  expect(await renderReport(sampleInput())).not.toContain('Learning rates tried');
 });

@@ -82,6 +82,7 @@ function measures(accuracy: number, more?: number): Measures {
     gain: more === undefined ? undefined : { accuracy: more, interval: [more - 0.019, more + 0.02] },
     top5: 0.995,
     balancedAccuracy: accuracy - 0.01,
+    balancedInterval: [accuracy - 0.041, accuracy + 0.02],
     auc: 0.97 + accuracy / 100,
     confidence: accuracy + 0.03,
     calibrationError: 0.0412,

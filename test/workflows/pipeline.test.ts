@@ -133,6 +133,8 @@ describe('pipeline', () => {
       distill: { epochs: 1, batch: 64, teachers: 2, student: { width: 0.0625 } },
     });
     expect(scores.map(({ model }) => model)).toEqual(['knn', 'probe', 'baseline', 'smallBaseline', 'classifier', 'student']);
+    const { stages } = await workers.client.workflow.getHandle('small-student').query<RunProgress>(PROGRESS_QUERY);
+    expect(stages.find(({ stage }) => stage === 'classifier')).toMatchObject({ done: 10, total: 10 });
     expect(await activitiesOf('small-student')).toMatchObject({ splitLabels: 3, finetune: 10 }); // six tries, two baselines, two teachers
     const reviews = (await artifactsOf('representation')).manifests.flatMap(({ facts }) => (facts.review ? [facts.review] : []));
     expect(reviews).toEqual([{ epoch: 1, knn: expect.any(Number), probe: expect.any(Number) }]);

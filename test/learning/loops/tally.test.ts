@@ -29,6 +29,12 @@ test('Tally: confusion, accuracy and classes of each model', () => {
   expect(baseline!.accuracy).toBe(1);
 });
 
+test('Tally: the balanced accuracy of each model has an interval around it', () => {
+  const { student, baseline } = tallied(300, 100).scores(0);
+  expect(baseline!.measures.balancedInterval).toEqual([1, 1]);
+  expect([student!.measures.balancedAccuracy, student!.measures.balancedInterval]).toEqual([0.5, [0.5, 0.5]]); // all of one class, none of the other
+});
+
 test('Tally: models are compared with the baseline, image by image', () => {
   const { student, baseline } = tallied(300, 100).scores(0);
   expect(baseline!.measures.interval).toEqual([1, 1]);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { binomial } from '../../../learning/measures/binomial.ts';
-import { Bootstrap } from '../../../learning/measures/bootstrap.ts';
+import { Bootstrap, balancedInterval } from '../../../learning/measures/bootstrap.ts';
 import { randomStream } from '../../../learning/random.ts';
 
 /** Chance of k successes, from the logarithm of its factors. */
@@ -115,4 +115,38 @@ test('Bootstrap: the same counts and seed give the same interval, in whatever or
   ];
   expect(new Bootstrap(one, 1, 4).accuracy(0)).toEqual(new Bootstrap(other, 1, 4).accuracy(0));
   expect(new Bootstrap(one, 1, 5).accuracy(0)).not.toEqual(new Bootstrap(one, 1, 4).accuracy(0));
+});
+
+test('balancedInterval: that of drawing the images one by one', () => {
+  const confusion = [
+    [90, 10, 0],
+    [9, 21, 0],
+    [0, 4, 4], // so few that some resamples have none of them
+  ];
+  const images = confusion.flatMap((row, label) => row.flatMap((count, called) => Array.from({ length: count }, () => [label, called])));
+  const random = randomStream(9, 'one by one');
+  const balanced = Array.from({ length: 4000 }, () => {
+    const drawn = images.map(() => images[random.integer(images.length)]!);
+    const recalls = confusion.flatMap((_, c) => {
+      const own = drawn.filter(([label]) => label === c);
+      return own.length > 0 ? [own.filter(([, called]) => called === c).length / own.length] : [];
+    });
+    return recalls.reduce((sum, recall) => sum + recall, 0) / recalls.length;
+  }).sort((a, b) => a - b);
+  const [low, high] = balancedInterval(confusion, 0)!;
+  expect(Math.abs(low - balanced[100]!)).toBeLessThan(0.012);
+  expect(Math.abs(high - balanced[3899]!)).toBeLessThan(0.012);
+});
+
+test('balancedInterval: classes without images are left out; nothing is known of nothing', () => {
+  const of = (images: number) =>
+    balancedInterval(
+      [
+        [images, 0],
+        [0, 0],
+      ],
+      0,
+    );
+  expect(of(5)).toEqual([1, 1]);
+  expect(of(0)).toBeUndefined();
 });
