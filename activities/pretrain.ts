@@ -76,7 +76,7 @@ async function probeOf(
   shards: ShardEntry[],
 ): Promise<{ job: PretrainJob['probe']; files(): AsyncGenerator<InputFile> }> {
   const packs = async (which: 'positions' | 'heldOut', most: number) =>
-    packsOf(artifacts, shards, (await readPositions(artifacts, labels, which)).subarray(0, most), images.size, 0); // each is read once
+    packsOf(artifacts, shards, (await readPositions(artifacts, labels, which)).subarray(0, most), images.size);
   const known = await packs('positions', MOST_KNOWN);
   const judged = await packs('heldOut', MOST_JUDGED);
   return {

@@ -5,11 +5,11 @@
  * encoder, and no gradient of it can reach the weights.
  */
 import type { PretrainJob } from '../../contracts/trainer.ts';
-import { neighbourVotes } from '../frozen/neighbours.ts';
-import { fitProbe } from '../frozen/probe.ts';
 import { accuracyOf } from '../losses/cross-entropy.ts';
 import { encoderOf } from '../networks/network.ts';
 import { unitRows } from '../ops/rows.ts';
+import { fitProbe } from '../probes/linear.ts';
+import { neighbourVotes } from '../probes/neighbours.ts';
 import { featurizer } from '../steps/predict.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
 import { labelledFeatures } from './frozen.ts';
