@@ -37,7 +37,7 @@ function rulesOf(plans: Plan[]): string {
   ${pretrain.batch}, LARS at ${pretrain.learningRate.base} · √batch, decay ${pretrain.weightDecay} (kernels only), ${pretrain.warmupEpochs} epoch of warm-up, then a cosine; float32. Views: ${views.join('; ')}; flips and
   grayscale as SimCLR has them, no blur. Each side has its own initialisation, resampling (bicubic; torchvision's bilinear), laws of crops and
   colours (TensorFlow's; torchvision's), LARS (with the decay in the gradient's norm; beside it), and way of passing the views (together; one after the other).
-- **Labels**: the same images on both sides, which their digests prove. Draws of one seed share a pretraining; where all labels are taken there is nothing to draw, hence one.
+- **Labels**: the same images on both sides: digests of the draws are compared. Draws of one seed share a pretraining; where all labels are taken there is nothing to draw, hence one.
 - **Scores**: accuracy on the test images. Nearest neighbours (k = 200 or all, T = 0.1, by cosine) and linear probe (Nesterov momentum, 100 epochs
   or 1,000 steps) on frozen features; fine-tuned: ${budget}, batch ${finetune.batch}, crops and flips, Nesterov momentum
   on a cosine, no decay. Ours keeps the first layer of the head, as SimCLRv2 does; lightly's classifier stands on the encoder.
