@@ -13,6 +13,7 @@ import { readSafetensors } from '../../../learning/safetensors.ts';
 import { tf } from '../../../learning/tensorflow.ts';
 import { architecture, CLASSES, pixelsOf, SIZE, scratch, settings, supply, surroundings } from './scratch.ts';
 
+const narrow = { encoder: { depth: 18, width: 0.0625, stem: 'small' } } as const;
 const EPOCHS = 3;
 const STEPS = 6; // 13 images, 6 a batch
 const LAST = 'checkpoint-00000006.safetensors';
@@ -47,7 +48,7 @@ async function run({ folder, shards }: Awaited<ReturnType<typeof prepared>>, eve
   const counts = (images: number[]) => images.map((count) => ({ images: count }));
   const job: PretrainJob = {
     kind: 'pretrain',
-    architecture: architecture(),
+    architecture: architecture(narrow),
     pretrain: settings({ pretrain: { epochs: EPOCHS, batch: 6, headLayers: 2, projection: 16 } }).pretrain,
     shards,
     untilEpoch: EPOCHS,
@@ -68,7 +69,7 @@ const out = (folder: string, file: string) => readFile(join(folder, 'out', file)
 test('pretrain: looking at the features changes no bit of weights, statistics and slots', async () => {
   const [plain, probed] = [await prepared(), await prepared()];
   expect((await run(plain, 0)).facts.review).toBeUndefined();
-  await run(probed, 1);
+  await run(probed, 2); // an epoch comes after the first look
   expect((await out(probed.folder, 'model.safetensors')).equals(await out(plain.folder, 'model.safetensors'))).toBe(true);
   const [one, other] = [await readSafetensors(join(plain.folder, 'out', LAST)), await readSafetensors(join(probed.folder, 'out', LAST))];
   expect(other.tensors).toEqual(one.tensors);
@@ -77,7 +78,6 @@ test('pretrain: looking at the features changes no bit of weights, statistics an
 test.each([
   [1, [1, 2, 3]],
   [2, [2, 3]],
-  [5, [3]],
 ])('pretrain: looks after every %i epochs and the last one; curve, progress and facts tell', async (everyEpochs, epochs) => {
   const { curve, progress, facts, finished } = await run(await prepared(), everyEpochs);
   expect(finished).toBe(true);
@@ -95,7 +95,7 @@ test('pretrain: the last look finds what an evaluation finds of the finished enc
   const labelled = (async function* () {
     for (const bytes of known) yield readShard(bytes);
   })();
-  const linear = architecture({ classes: CLASSES, headLayers: 0 });
+  const linear = architecture({ ...narrow, classes: CLASSES, headLayers: 0 });
   const stop = new AbortController().signal;
   const wanted = { folder, architecture: linear, labelled, crop: 1, seed: 5, execution: 'float32' as const, tell: () => undefined, stop };
   const models = await frozenModels(wanted);
@@ -109,30 +109,27 @@ test('pretrain: the last look finds what an evaluation finds of the finished enc
   expect(facts.review).toEqual({ epoch: EPOCHS, ...Object.fromEntries(found) });
 });
 
-test.each([2, 4, STEPS])(
-  'pretrain: stopped while it looks, after step %i, and resumed it has looked as if never stopped',
-  async (stopAt) => {
-    const straight = await prepared();
-    const whole = await run(straight, 1);
-    const first = await prepared();
-    const interrupted = await run(first, 1, stopAt);
-    expect(interrupted.finished).toBe(false);
-    expect(looks(interrupted.curve)).toEqual([1, 2, 3].filter((epoch) => 2 * epoch < stopAt));
+test.each([4, STEPS])('pretrain: stopped while it looks, after step %i, and resumed it has looked as if never stopped', async (stopAt) => {
+  const straight = await prepared();
+  const whole = await run(straight, 1);
+  const first = await prepared();
+  const interrupted = await run(first, 1, stopAt);
+  expect(interrupted.finished).toBe(false);
+  expect(looks(interrupted.curve)).toEqual([1, 2, 3].filter((epoch) => 2 * epoch < stopAt));
 
-    const second = await prepared(stopAt / 2);
-    await copyFile(join(first.folder, 'out', interrupted.checkpoints[0]!.file), join(second.folder, 'in', 'resume.safetensors'));
-    const resumed = await run(second, 1, Infinity, 'resume.safetensors');
-    expect(resumed.finished).toBe(true);
-    expect(resumed.facts.review).toEqual(whole.facts.review);
-    if (stopAt < STEPS) expect((await out(second.folder, LAST)).equals(await out(straight.folder, LAST))).toBe(true);
-    expect((await out(second.folder, 'model.safetensors')).equals(await out(straight.folder, 'model.safetensors'))).toBe(true);
-  },
-);
+  const second = await prepared(stopAt / 2);
+  await copyFile(join(first.folder, 'out', interrupted.checkpoints[0]!.file), join(second.folder, 'in', 'resume.safetensors'));
+  const resumed = await run(second, 1, Infinity, 'resume.safetensors');
+  expect(resumed.finished).toBe(true);
+  expect(resumed.facts.review).toEqual(whole.facts.review);
+  if (stopAt < STEPS) expect((await out(second.folder, LAST)).equals(await out(straight.folder, LAST))).toBe(true);
+  expect((await out(second.folder, 'model.safetensors')).equals(await out(straight.folder, 'model.safetensors'))).toBe(true);
+});
 
 test('pretrain: looks leave no tensor behind, stopped ones neither', async () => {
   const [one, other] = [await prepared(), await prepared()];
   const before = [tf.memory().numTensors, binding().getNumOfTensors()];
-  await run(one, 1);
-  await run(other, 1, 4);
+  await run(one, EPOCHS);
+  await run(other, 1, 2);
   expect([tf.memory().numTensors, binding().getNumOfTensors()]).toEqual(before);
 });
