@@ -24,6 +24,9 @@ declare module 'vitest' {
   }
 }
 
+/** A second one, as test files run side by side: workers of one namespace take each other's work. */
+export const LABELS_NAMESPACE = `${NAMESPACE}-labels`;
+
 type Server = { name: string; child: ChildProcess; log: string };
 
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
@@ -72,8 +75,9 @@ async function startMinio(folder: string, servers: Server[]): Promise<S3Access> 
 async function startTemporal(folder: string, servers: Server[]): Promise<TemporalAccess> {
   const [port, http, metrics] = await freePorts(3);
   const ports = ['--ip', '127.0.0.1', '--port', String(port), '--http-port', String(http), '--metrics-port', String(metrics)];
+  const namespaces = [NAMESPACE, LABELS_NAMESPACE].flatMap((name) => ['--namespace', name]);
   const attributes = Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]);
-  const args = ['server', 'start-dev', '--headless', '--log-level', 'error', '--namespace', NAMESPACE, ...ports, ...attributes];
+  const args = ['server', 'start-dev', '--headless', '--log-level', 'error', ...namespaces, ...ports, ...attributes];
   const server = await start('temporal', args, {}, folder, servers);
   const address = `127.0.0.1:${port}`;
   await untilReady(server, async () => {

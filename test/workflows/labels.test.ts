@@ -9,6 +9,7 @@ import { Recipe, type RecipeInput } from '../../contracts/recipe.ts';
 import type { RunResult } from '../../contracts/scores.ts';
 import { openFolder } from '../../learning/images/file-tree.ts';
 import { planShards } from '../../learning/images/plan.ts';
+import { LABELS_NAMESPACE } from '../servers.ts';
 import { startWorkers, type Workers } from './workers.ts';
 
 /** 144 images to learn from. */
@@ -25,7 +26,8 @@ const SCORED = ['knn', 'probe', 'baseline', 'classifier', 'student'];
 
 let workers: Workers;
 beforeAll(async () => {
-  workers = await startWorkers(inject('services'), 'labels-test');
+  const { temporal, s3 } = inject('services');
+  workers = await startWorkers({ s3, temporal: { ...temporal, namespace: LABELS_NAMESPACE } }, 'labels-test');
 }, 90_000);
 afterAll(() => workers?.stop());
 

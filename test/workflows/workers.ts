@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { NAMESPACE, QUEUES, WORKFLOW_TYPE, type WorkerKind } from '../../contracts/queues.ts';
+import { QUEUES, WORKFLOW_TYPE, type WorkerKind } from '../../contracts/queues.ts';
 import type { RecipeInput } from '../../contracts/recipe.ts';
 import type { RunResult } from '../../contracts/scores.ts';
 import type { Services } from '../../contracts/services.ts';
@@ -49,7 +49,7 @@ export async function startWorkers({ temporal, s3 }: Services, bucket: string): 
   };
   await Promise.all(KINDS.map(launch));
   const connection = await Connection.connect({ address: temporal.address });
-  const client = new Client({ connection, namespace: NAMESPACE });
+  const client = new Client({ connection, namespace: temporal.namespace });
   const start = (workflowId: string, recipe: unknown) =>
     client.workflow.start(WORKFLOW_TYPE, { workflowId, taskQueue: QUEUES.pipeline, args: [recipe] });
   const processOf = (kind: WorkerKind) => processes.get(kind) as ChildProcess;
