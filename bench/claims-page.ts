@@ -134,6 +134,8 @@ function differenceText({ mean, interval }: Difference): string {
 
 /** Whether the claim holds here: proved where the whole interval says so. */
 function verdict({ mean, interval }: Difference, atLeast: number): string {
-  if (mean < atLeast) return interval && interval[1] < atLeast ? '**no**' : '**no**, within noise';
-  return interval && interval[0] >= atLeast ? 'yes' : 'yes, within noise';
+  const answer = mean < atLeast ? '**no**' : 'yes';
+  if (!interval) return `${answer}, by one draw`;
+  const isProved = mean < atLeast ? interval[1] < atLeast : interval[0] >= atLeast;
+  return isProved ? answer : `${answer}, within noise`;
 }

@@ -85,7 +85,9 @@ const Depth = z.literal([18, 34, 50, 101, 152, 200]);
 const Width = z.number().min(0.0625).max(4);
 const Encoder = z.strictObject({
   depth: Depth.default(18),
-  width: Width.default(0.5).describe('multiplies the channels of every layer'),
+  width: Width.default(0.5).describe(
+    'multiplies the channels of every layer; those of 0.25, 0.5, 1 … are fast, others slow: 0.375 takes longer than 0.5',
+  ),
   stem: z.enum(['auto', 'small', 'imagenet']).default('auto').describe('auto: small (3×3, no pooling) up to 64 px'),
   selectiveKernel: z
     .boolean()

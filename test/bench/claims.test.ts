@@ -29,7 +29,7 @@ describe('the page of the claims', () => {
 
   test('a claim is proved, refuted, or within noise, and one draw decides nothing', () => {
     const [, , all] = rowsOf(claimsPage({ whole }), 'pretraining helps');
-    expect(all).toContain('classifier 49.0 | baseline 50.0 | −1.0 | **no**, within noise |');
+    expect(all).toContain('classifier 49.0 | baseline 50.0 | −1.0 | **no**, by one draw |');
     const [student] = rowsOf(claimsPage({ whole }), 'a student of the teacher’s size');
     expect(student).toContain('+0.2 (−0.8 to +1.2) | yes, within noise |');
     const worse = runOf({ baseline: { 0.01: [20, 21, 22] }, classifier: { 0.01: [25, 26, 27.1] } });
