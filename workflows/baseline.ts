@@ -9,10 +9,11 @@ import { light, training } from './policies.ts';
 import type { Tracker } from './progress.ts';
 import { call } from './steps.ts';
 
-/** @param what  names network and labels for people @returns also which rate it was, where others were tried */
+/** @param what  names network and labels for people @param share  names the labels, whichever draw @returns also which rate it was, where others were tried */
 export async function trainBaseline(
   input: FinetuneInput,
   what: string,
+  share: string,
   tracker: Tracker,
 ): Promise<{ baseline: ClassifierRef; rates?: RateChoice }> {
   const { images, labels, seed, finetune } = input;
@@ -22,7 +23,7 @@ export async function trainBaseline(
     baseline: { ...finetune.baseline, learningRate: { ...learningRate, base } },
   });
   const { split, why } = alsoTry.length > 0 ? await call(light.splitLabels, `hold a fifth out: ${what}`, { images, labels, seed }) : {};
-  if (why) tracker.note(`One learning rate only for the ${what}, as ${why}`);
+  if (why) tracker.note(`One learning rate only for baselines with ${share}, as ${why}`);
   const bases = split ? [learningRate.base, ...alsoTry] : [];
   tracker.expect('classifier', bases.length);
   const tried: RateChoice['tried'] = [];

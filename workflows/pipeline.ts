@@ -68,14 +68,14 @@ export async function pipeline(input: unknown): Promise<RunResult> {
  */
 async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation: RepresentationRef, draw: LabelDraw, tracker: Tracker) {
   const { encoder, finetune, distill, seed, compute } = recipe;
-  const which = `${labelsText(draw)}, draw ${draw.draw + 1}`;
+  const which = drawText(draw);
   const labels = await call(light.drawLabels, `draw ${which}`, { images, draw, seed, calibration: recipe.labels.calibration });
   if (draw.draw > 0 && labels.images + (labels.heldOut ?? 0) === images.pool.labelled) {
     tracker.forgo('classifier', trainingsOf(recipe));
     tracker.forgo('student', distill.epochs);
     return undefined;
   }
-  const split = await splitToStop(recipe, images, labels, which, tracker);
+  const split = await splitToStop(recipe, images, labels, draw, tracker);
   const input = {
     images,
     labels: split ?? labels,
@@ -86,10 +86,12 @@ async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation
     compute,
   };
 
-  const { baseline, rates } = await trainBaseline(input, `baseline from nothing on ${which}`, tracker);
+  const { baseline, rates } = await trainBaseline(input, `baseline from nothing on ${which}`, labelsText(draw), tracker);
   const small = { ...input, encoder: studentEncoder(encoder, distill.student), finetune: { ...finetune, fromHeadLayer: 0 } };
   const isOfTeachersSize = isTeachersSize(encoder, distill.student);
-  const smallOne = isOfTeachersSize ? undefined : await trainBaseline(small, `baseline of the student's size on ${which}`, tracker);
+  const smallOne = isOfTeachersSize
+    ? undefined
+    : await trainBaseline(small, `baseline of the student's size on ${which}`, labelsText(draw), tracker);
   const finetuned = { ...input, representation };
   const teacher = await call(training.finetune, `fine-tune on ${which} (${labels.images} images)`, finetuned);
   tracker.advance('classifier');
@@ -135,11 +137,11 @@ async function learnFromLabels(recipe: Recipe, images: ImagesRef, representation
 const trainingsOf = ({ encoder, distill }: Recipe): number => (isTeachersSize(encoder, distill.student) ? 1 : 2) + (distill.teachers ?? 1);
 
 /** The labels with some of them held out, by which trainings on the rest stop early; none where the recipe wants none or they are too few. */
-async function splitToStop({ finetune, seed }: Recipe, images: ImagesRef, labels: LabelsRef, which: string, tracker: Tracker) {
+async function splitToStop({ finetune, seed }: Recipe, images: ImagesRef, labels: LabelsRef, draw: LabelDraw, tracker: Tracker) {
   const { patience, holdOut: share } = finetune.stopping;
   if (patience === 0) return undefined;
-  const { split, why } = await call(light.splitLabels, `hold labels out to stop by: ${which}`, { images, labels, seed, share });
-  if (why) tracker.note(`No early stopping with ${which}, as ${why}`);
+  const { split, why } = await call(light.splitLabels, `hold labels out to stop by: ${drawText(draw)}`, { images, labels, seed, share });
+  if (why) tracker.note(`No early stopping with ${labelsText(draw)}, as ${why}`);
   return split;
 }
 
@@ -165,6 +167,8 @@ function headline(scores: Score[]): number {
   const best = students.filter(({ images }) => images === most);
   return best.reduce((sum, { accuracy }) => sum + accuracy, 0) / best.length;
 }
+
+const drawText = (draw: LabelDraw): string => `${labelsText(draw)}, draw ${draw.draw + 1}`;
 
 function labelsText(share: LabelShare): string {
   if ('fraction' in share) return `${Number((100 * share.fraction).toPrecision(3))} % of the labels`;
