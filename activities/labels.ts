@@ -3,7 +3,7 @@ import type { LabelsRef } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import type { DrawLabelsInput, DrawLabelsResult, SplitLabelsInput, SplitLabelsResult } from '../contracts/stages.ts';
 import type { OpenTree } from '../learning/images/file-tree.ts';
-import { type HeldOut, holdOut, holdOutToJudge, LEAST_TO_JUDGE, tooFewForEpochs } from '../learning/images/hold-out.ts';
+import { type HeldOut, holdOut, splitToJudge } from '../learning/images/hold-out.ts';
 import { drawLabels, labelsOfIds, readIds } from '../learning/images/labels.ts';
 import { decodeSafetensors, encodeSafetensors } from '../learning/safetensors.ts';
 import type { Artifacts } from '../store/artifacts.ts';
@@ -42,10 +42,8 @@ export function labelActivities(artifacts: Artifacts, openTree: OpenTree) {
         const { manifest } = await openSet(artifacts, images.pool);
         const drawn = await readPositions(artifacts, labels);
         const all = await readLabels(artifacts, manifest);
-        const parts = share === undefined ? holdOutToJudge(all, drawn, seed) : holdOut(all, drawn, share, 0, seed);
-        if (!parts) return { why: `about ${LEAST_TO_JUDGE} labelled images are needed: there are ${drawn.length}` };
-        const why = share === undefined ? undefined : tooFewForEpochs(all, parts, images.classes);
-        if (why) return { why };
+        const { parts, why } = splitToJudge(all, drawn, images.classes, seed, share);
+        if (!parts) return { why };
         return { split: await commitLabels(artifacts, splitOf(images.pool, labels, seed, share), parts, {}, current) };
       });
     },

@@ -1,6 +1,7 @@
 /** How much work a recipe is, guessed from the size of its network. Good to a factor of two or three, which is enough to choose. */
 import { hasBottlenecks, isTeachersSize, studentEncoder } from '../contracts/architecture.ts';
 import type { EncoderRecipe, Recipe } from '../contracts/recipe.ts';
+import type { Drawn } from './label-draws.ts';
 
 /** Multiply-adds of one image forwards at width 1: CIFAR stem at 32 px, ImageNet stem at 224 px (He et al. 2016, table 1 and section 4.2). */
 const MULTIPLY_ADDS = {
@@ -25,21 +26,25 @@ export function forwardCost({ depth, width, stem, selectiveKernel }: Sized, size
   return MULTIPLY_ADDS[kind][depth] * kernels * width ** 2 * (size / (kind === 'small' ? 32 : 224)) ** 2;
 }
 
-/** Work of a recipe in multiply-adds. @param labelled  images that each label draw trains on */
-export function workOf(recipe: Recipe, pool: number, labelled: number[]): { pretrain: number; labels: number; distill: number } {
+/** Work of a recipe in multiply-adds. @param draws  of each label draw, how many images it learns from and how many rates it tries */
+export function workOf(
+  recipe: Recipe,
+  pool: number,
+  draws: Pick<Drawn, 'learnt' | 'rates'>[],
+): { pretrain: number; labels: number; distill: number } {
   const { encoder, pretrain, finetune, distill, images } = recipe;
   const { teachers = 1 } = distill;
   const teacher = forwardCost(encoder, images.size);
   const student = forwardCost(studentEncoder(encoder, distill.student), images.size);
   const small = isTeachersSize(encoder, distill.student) ? 0 : student;
   const passes = (count: number) => Math.max(finetune.epochs * count, finetune.atLeastSteps * Math.min(finetune.batch, count));
-  const { alsoTry } = finetune.baseline;
-  const tries = (count: number) => (alsoTry && count >= 500 ? 1 + alsoTry.length : 0); // on four fifths of the images
-  const baseline = (count: number) => passes(count) + tries(count) * passes(0.8 * count);
+  const baseline = ({ learnt, rates }: (typeof draws)[number]) => passes(learnt) + rates * passes(0.8 * learnt); // a fifth is held out
+  const onLabels = (draw: (typeof draws)[number]) =>
+    TRAINING * (teachers * teacher * passes(draw.learnt) + (teacher + small) * baseline(draw));
   return {
     pretrain: pretrain.epochs * pool * (2 * TRAINING + (pretrain.memory.size > 0 ? 1 : 0)) * teacher,
-    labels: labelled.reduce((sum, count) => sum + TRAINING * (teachers * teacher * passes(count) + (teacher + small) * baseline(count)), 0),
-    distill: labelled.length * distill.epochs * pool * (TRAINING * student + teachers * teacher),
+    labels: draws.reduce((sum, draw) => sum + onLabels(draw), 0),
+    distill: draws.length * distill.epochs * pool * (TRAINING * student + teachers * teacher),
   };
 }
 

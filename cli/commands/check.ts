@@ -7,7 +7,7 @@ import { openFolder } from '../../learning/images/file-tree.ts';
 import type { ShardPlan } from '../../learning/images/plan-format.ts';
 import { accuracyText, count, isShare, percent, sharesOf, shareText } from '../../report/summary.ts';
 import { secondsFor, workOf } from '../estimate.ts';
-import type { Drawn } from '../label-draws.ts';
+import { type Drawn, withoutLines } from '../label-draws.ts';
 import { lookAhead } from '../look-ahead.ts';
 import { BadInput } from '../problem.ts';
 import { readRecipe, runId } from '../recipe-file.ts';
@@ -54,11 +54,7 @@ function factsOf(recipe: Recipe, run: string, plan: ShardPlan, draws: Drawn[], l
     chunks.filter((chunk) => chunk.role === role).flatMap(({ images }) => images.map(({ label }) => label));
   const perClass = (labels: number[]) => classes.map((_, c) => labels.reduce((sum, label) => sum + (label === c ? 1 : 0), 0));
   const [learn, tested] = [labelsOf('pool'), labelsOf('test')];
-  const work = workOf(
-    recipe,
-    pool.images,
-    draws.map(({ images, heldOut }) => images - heldOut),
-  );
+  const work = workOf(recipe, pool.images, draws);
   const seconds = secondsFor(work.pretrain + work.labels + work.distill, recipe.encoder.width, availableParallelism(), precision);
   const counts = [perClass(learn), perClass(tested)];
   return {
@@ -98,6 +94,7 @@ function describe(recipe: Recipe, { run, classes, pool, test, size, draws, views
     '',
     'Labels used',
     ...perShare,
+    ...withoutLines(draws),
     '',
     `Would run: ${pool.shards + test.shards} shards, ${recipe.pretrain.epochs} epochs of pretraining, ${trainingsText(recipe, draws)}, ${draws.length} students of ${recipe.distill.epochs} epochs`,
     viewsText(recipe.views, views),

@@ -1,4 +1,5 @@
 /** `fewlabels run RECIPE` */
+import { withoutLines } from '../label-draws.ts';
 import { lookAhead } from '../look-ahead.ts';
 import { makeFolder } from '../outcome.ts';
 import { EXIT, Quit } from '../problem.ts';
@@ -14,7 +15,8 @@ export type RunOptions = { detach?: boolean; json?: boolean; set?: string[]; out
 export async function run(context: Context, file: string, options: RunOptions): Promise<void> {
   const { terminal } = context;
   const recipe = await readRecipe(file, context.variables, options.set);
-  await lookAhead(recipe, context.variables);
+  const ahead = await lookAhead(recipe, context.variables);
+  if ('draws' in ahead) for (const line of withoutLines(ahead.draws)) terminal.say(line);
   if (!options.detach) await makeFolder(options.out);
   const id = runId(recipe);
   const interrupted = context.catchInterrupt();

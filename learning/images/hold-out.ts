@@ -15,8 +15,6 @@ const LEAST_OF_CLASS = 25;
 const JUDGED_BY = 0.2;
 /** With fewer images the accuracies of two trainings differ by chance: their standard error is 5 points at a hundred. */
 const FEWEST_JUDGED_BY = 100;
-/** Labelled images that it takes, about. */
-export const LEAST_TO_JUDGE = FEWEST_JUDGED_BY / JUDGED_BY;
 
 /** Positions in the pool, int32, ascending. */
 export type HeldOut = { training: Int32Array; heldOut: Int32Array };
@@ -47,18 +45,30 @@ export function holdOut(labels: Int32Array, drawn: Int32Array, share: number, dr
   return { training: drawn.filter((position) => !isHeld.has(position)), heldOut: Int32Array.from(held).sort() };
 }
 
-/** A fifth held out, to judge trainings on the rest by; nothing where that would be fewer than 100. Else as `holdOut`. */
-export function holdOutToJudge(labels: Int32Array, drawn: Int32Array, seed: number): HeldOut | undefined {
-  const parts = holdOut(labels, drawn, JUDGED_BY, 0, seed);
-  return parts.heldOut.length < FEWEST_JUDGED_BY ? undefined : parts;
+/**
+ * Labels in two, so that trainings on the one part are judged by the other: whole trainings by a fifth, which must be 100 images; or, with
+ * `share`, single epochs by that share, which must be 50 images, of 25 labelled ones of every class. Else as `holdOut`.
+ * @param classes  their names
+ * @returns        nothing held out and what it would take, where there are too few labels
+ */
+export function splitToJudge(
+  labels: Int32Array,
+  drawn: Int32Array,
+  classes: string[],
+  seed: number,
+  share?: number,
+): { parts: HeldOut; why?: undefined } | { parts?: undefined; why: string } {
+  const parts = holdOut(labels, drawn, share ?? JUDGED_BY, 0, seed);
+  const why = share === undefined ? tooFewForTrainings(parts) : tooFewForEpochs(labels, parts, classes);
+  return why ? { why } : { parts };
 }
 
-/**
- * What it would take to judge single epochs by the images held out, where there are too few labels for it.
- * @param labels   int32 [N], class of each image of the pool
- * @param classes  their names
- */
-export function tooFewForEpochs(labels: Int32Array, { training, heldOut }: HeldOut, classes: string[]): string | undefined {
+function tooFewForTrainings({ training, heldOut }: HeldOut): string | undefined {
+  if (heldOut.length >= FEWEST_JUDGED_BY) return undefined;
+  return `about ${FEWEST_JUDGED_BY / JUDGED_BY} labelled images are needed: there are ${training.length + heldOut.length}`;
+}
+
+function tooFewForEpochs(labels: Int32Array, { training, heldOut }: HeldOut, classes: string[]): string | undefined {
   const counts = new Map<number, number>();
   for (const position of [...training, ...heldOut]) counts.set(labels[position]!, (counts.get(labels[position]!) ?? 0) + 1);
   const [rarest, images] = [...counts].reduce((least, entry) => (entry[1] < least[1] ? entry : least));

@@ -202,6 +202,15 @@ test('fewlabels check: counts all trainings on labels, and what is kept for cali
   expect(tried).toContain('9 trainings on labels (1 classifier, 1 baseline, 1 baseline of the student’s size, 6 tries of rates)');
 });
 
+test('fewlabels check, run: what labels are too few for is said before anything starts', async () => {
+  const file = await folderWith(`${RECIPE}finetune: {stopping: {patience: 3}}\n`, classes({ cat: 10, dog: 10 }));
+  const line = 'With all labels: no early stopping, as 25 labelled images of every class are needed: of "cat" there are 8\n';
+  expect((await fewlabels(['check', file])).out).toContain(line);
+  expect((await fewlabels(['run', file], { TEMPORAL_ADDRESS: '127.0.0.1:1' })).err).toMatch(
+    new RegExp(`${line}✖ Cannot use the Temporal server`),
+  );
+});
+
 test('fewlabels check, run: a memory above the images there are is refused', async () => {
   const file = await folderWith(RECIPE, classes({ cat: 10, dog: 10 }));
   for (const command of ['check', 'run']) {

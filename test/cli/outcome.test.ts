@@ -103,7 +103,13 @@ test('forwardCost: selective kernels cost half as much again, where there is a p
 
 test('workOf: pretraining is two views of every image in every epoch, forwards and twice backwards', () => {
   const recipe = Recipe.parse({ name: 'x', images: { train: 'x' }, encoder: { width: 1 }, pretrain: { epochs: 10 } });
-  expect(workOf(recipe, 100, [5, 10, 100]).pretrain).toBeCloseTo(10 * 100 * 2 * 3 * 0.56e9);
+  expect(workOf(recipe, 100, []).pretrain).toBeCloseTo(10 * 100 * 2 * 3 * 0.56e9);
   recipe.pretrain.memory.size = 64; // and one view forwards once more
-  expect(workOf(recipe, 100, [5, 10, 100]).pretrain).toBeCloseTo(10 * 100 * (2 * 3 + 1) * 0.56e9);
+  expect(workOf(recipe, 100, []).pretrain).toBeCloseTo(10 * 100 * (2 * 3 + 1) * 0.56e9);
+});
+
+test('workOf: a rate that is tried learns from four fifths of the images, by the baseline alone', () => {
+  const recipe = Recipe.parse({ name: 'x', images: { train: 'x' }, finetune: { epochs: 10, atLeastSteps: 0 } });
+  const work = (rates: number) => workOf(recipe, 100, [{ learnt: 500, rates }]).labels;
+  expect(work(2) / work(0)).toBeCloseTo(1 + (2 * 0.8) / 2);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { holdOut, holdOutToJudge, tooFewForEpochs } from '../../../learning/images/hold-out.ts';
+import { holdOut, splitToJudge } from '../../../learning/images/hold-out.ts';
 
 /** 400 images of class 0, 200 of class 1, one of class 2, and every third position without a label. */
 const LABELS = Int32Array.from({ length: 900 }, (_, i) => (i % 3 === 2 ? -1 : i === 0 ? 2 : i % 9 < 6 ? 0 : 1));
@@ -36,20 +36,20 @@ test('holdOut: the same draw holds out the same images, another draw or seed oth
   expect(held(0, 2)).not.toEqual(held(0, 1));
 });
 
-test('holdOutToJudge: a fifth, nothing where that would be fewer than a hundred', () => {
+test('splitToJudge: a fifth, nothing where that would be fewer than a hundred', () => {
   const labels = new Int32Array(500);
-  const judged = (images: number) => holdOutToJudge(labels, Int32Array.from(labels.keys()).subarray(0, images), 1);
-  expect(judged(500)?.heldOut).toHaveLength(100);
-  expect(judged(497)).toBeUndefined(); // 99
+  const judged = (images: number) => splitToJudge(labels, Int32Array.from(labels.keys()).subarray(0, images), ['a'], 1);
+  expect(judged(500).parts?.heldOut).toHaveLength(100);
+  expect(judged(497)).toEqual({ why: 'about 500 labelled images are needed: there are 497' }); // 99
 });
 
-test('tooFewForEpochs: 25 labelled images of every class, and fifty held out', () => {
+test('splitToJudge: of single epochs 25 labelled images of every class, and fifty held out', () => {
   const labels = Int32Array.from({ length: 1000 }, (_, i) => (i < 400 ? 0 : 1));
-  const why = (ofFirst: number, ofSecond: number, share: number) => {
+  const split = (ofFirst: number, ofSecond: number, share: number) => {
     const drawn = Int32Array.from(labels.keys()).filter((i) => i < ofFirst || (i >= 400 && i < 400 + ofSecond));
-    return tooFewForEpochs(labels, holdOut(labels, drawn, share, 0, 1), ['a', 'b']);
+    return splitToJudge(labels, drawn, ['a', 'b'], 1, share);
   };
-  expect(why(225, 25, 0.2)).toBeUndefined();
-  expect(why(226, 24, 0.2)).toBe('25 labelled images of every class are needed: of "b" there are 24');
-  expect(why(220, 25, 0.2)).toBe('50 images must be held out: that share of 245 labelled ones is fewer');
+  expect(split(225, 25, 0.2).parts?.heldOut).toHaveLength(50);
+  expect(split(226, 24, 0.2).why).toBe('25 labelled images of every class are needed: of "b" there are 24');
+  expect(split(220, 25, 0.2).why).toBe('50 images must be held out: that share of 245 labelled ones is fewer');
 });
