@@ -24,6 +24,8 @@ export async function pretrain(recipe: Recipe, images: ImagesRef, tracker: Track
   if (found.result) {
     tracker.reuse('views');
     tracker.reuse('representation');
+    if (recipe.pretrain.probeEpochs > 0 && !found.review)
+      tracker.note('No probe while pretraining, as the representation that is re-used was learnt without one');
     return found.result;
   }
 

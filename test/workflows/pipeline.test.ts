@@ -112,7 +112,9 @@ describe('pipeline', () => {
     const named = pool.filter(({ label }, i) => pool.findIndex((other) => other.label === label) === i);
     await writeFile(file, named.map(({ id }) => id).join('\n'));
     const finetune = { ...RECIPE.finetune, baseline: { ...RATES, weightDecay: 0.02 } }; // too few labels to try any
-    const { scores } = await workers.run('tiny-3', { ...RECIPE, finetune, labels: { file, graded: true } });
+    const pretrain = { ...RECIPE.pretrain, probeEpochs: 1 };
+    const { scores, notes } = await workers.run('tiny-3', { ...RECIPE, pretrain, finetune, labels: { file, graded: true } });
+    expect(notes?.[0]).toBe('No probe while pretraining, as the representation that is re-used was learnt without one');
     expect(scores.map(({ model, images }) => `${model} ${images}`)).toEqual(
       ['knn', 'probe', 'baseline', 'classifier', 'student'].map((model) => `${model} ${named.length}`),
     );
