@@ -57,10 +57,10 @@ export async function keepPacks(
   const folder = await scratchFolder(scratch);
   const free = () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
   const fileOf = (pack: number) => join(folder, `pack-${pack}.safetensors`);
-  const { bavail, bsize } = await statfs(folder);
-  const bytes = packs.files.reduce((sum, { images }) => sum + images, 0) * size * size * 3;
-  if (bytes > Math.min(most, (bavail * bsize) / 2)) return { ...packs, free };
   try {
+    const bytes = packs.files.reduce((sum, { images }) => sum + images, 0) * size * size * 3;
+    const { bavail, bsize } = await statfs(folder);
+    if (bytes > Math.min(most, (bavail * bsize) / 2)) return { ...packs, free };
     for (const pack of packs.files.keys()) {
       check();
       await writeFile(fileOf(pack), await packs.read(pack));

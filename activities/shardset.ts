@@ -2,8 +2,8 @@
 import type { Manifest, ShardSetRef, StoredObject } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import { inputFile, shardOrder } from '../learning/feed.ts';
-import { readShardIds } from '../learning/images/shards.ts';
-import { decodeSafetensors, headerEnd } from '../learning/safetensors.ts';
+import { idsEnd, readShardIds } from '../learning/images/shards.ts';
+import { decodeSafetensors } from '../learning/safetensors.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 
 export type ShardEntry = { digest: string; images: number; object: StoredObject };
@@ -34,8 +34,8 @@ export async function readLabels(artifacts: Artifacts, manifest: Manifest): Prom
 export async function* idsOfSet(artifacts: Artifacts, shards: ShardEntry[]): AsyncGenerator<string[]> {
   for (const { object, images } of shards) {
     const start = await artifacts.readStart(object, HEADER_BYTES);
-    const whole = headerEnd(start) > start.length ? await artifacts.readStart(object, headerEnd(start)) : start;
-    yield readShardIds(whole, images);
+    const end = idsEnd(start);
+    yield readShardIds(end > start.length ? await artifacts.readStart(object, end) : start, images);
   }
 }
 

@@ -1,6 +1,6 @@
 /** A shard: up to 1024 images as one safetensors file, read by the view workers, the trainer and Python alike. */
 import { Failure } from '../../contracts/failures.ts';
-import { decodeMetadata, decodeSafetensors, encodeSafetensors } from '../safetensors.ts';
+import { decodeMetadata, decodeSafetensors, encodeSafetensors, headerEnd } from '../safetensors.ts';
 import { UnreadableImage } from './decode.ts';
 import type { OpenTree } from './file-tree.ts';
 import type { PlanChunk } from './plan-format.ts';
@@ -101,11 +101,15 @@ export function readShard(bytes: Uint8Array): Shard {
  * @throws Failure DataIntegrity when it says something else
  */
 export function readShardIds(start: Uint8Array, images: number): string[] {
-  const refuse = (state: string, cause?: unknown): never => {
-    throw new Failure('DataIntegrity', `Cannot read the ids of a shard as it must have one for each image: ${state}`, { cause });
-  };
-  const ids: unknown = safely(() => JSON.parse(decodeMetadata(start).ids ?? 'null'), refuse);
-  return isIds(ids, images) ? ids : refuse(`${Array.isArray(ids) ? ids.length : 'no'} ids for ${images} images`);
+  const ids: unknown = safely(() => JSON.parse(decodeMetadata(start).ids ?? 'null'), refuseIds);
+  return isIds(ids, images) ? ids : refuseIds(`${Array.isArray(ids) ? ids.length : 'no'} ids for ${images} images`);
+}
+
+/** Where the header of a shard, which has its ids, ends. @throws Failure DataIntegrity when these are not the first bytes of one */
+export const idsEnd = (start: Uint8Array): number => safely(() => headerEnd(start), refuseIds);
+
+function refuseIds(state: string, cause?: unknown): never {
+  throw new Failure('DataIntegrity', `Cannot read the ids of a shard as it must have one for each image: ${state}`, { cause });
 }
 
 function safely<T>(read: () => T, refuse: (state: string, cause: unknown) => never): T {

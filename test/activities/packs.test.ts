@@ -140,6 +140,17 @@ describe('keepPacks', () => {
     await expect(keepPacks(packsOf(artifacts, large, all, SIZE), SIZE, scratch, cancelled)).rejects.toThrow('cancelled');
     expect(await readdir(scratch)).toEqual([]);
   });
+
+  test('keepPacks: what fails before the first pack leaves nothing on the disk either', async () => {
+    const packs = {
+      ...packsOf(artifacts, large, all, SIZE),
+      get files(): never {
+        throw new Error('nobody knows');
+      },
+    };
+    await expect(keepPacks(packs, SIZE, scratch, () => undefined)).rejects.toThrow('nobody knows');
+    expect(await readdir(scratch)).toEqual([]);
+  });
 });
 
 describe('countsOf', () => {
@@ -180,5 +191,12 @@ describe('idsOfSet', () => {
     const object = await artifacts.attemptOf({ stage: 'shards', key: 'shard' }).put('shard', encodeShard(images, SIZE));
     expect((await idsOf(artifacts, [{ digest: '', images: 1, object }]))[0]).toHaveLength(200_000);
     await expect(idsOf(artifacts, [{ digest: '', images: 2, object }])).rejects.toMatchObject({ kind: 'DataIntegrity' });
+  });
+
+  test('idsOfSet: what is no shard is DataIntegrity', async () => {
+    for (const bytes of [new Uint8Array(3), Buffer.from('name: cells')]) {
+      const object = await artifacts.attemptOf({ stage: 'shards', key: 'shard' }).put('shard', bytes);
+      await expect(idsOf(artifacts, [{ digest: '', images: 1, object }])).rejects.toMatchObject({ kind: 'DataIntegrity' });
+    }
   });
 });
