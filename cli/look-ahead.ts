@@ -10,6 +10,7 @@ import type { ShardPlan } from '../learning/images/plan-format.ts';
 import { listSource } from '../learning/images/sources.ts';
 import { type Drawn, drawnFrom } from './label-draws.ts';
 import { BadInput, EXIT, exitStatus, explain } from './problem.ts';
+import type { PlaceOf } from './recipe-file.ts';
 import { isRemote, isRemotePlace, type Place, placesOf, sourceText } from './sources.ts';
 import { checkStart } from './start-weights.ts';
 
@@ -21,7 +22,10 @@ export type Ahead = { plan: ShardPlan; draws: Drawn[] } | { listed: Listed[] };
  * Look at everything from here. While some images lie in a bucket, which this machine may have no access to, the others are listed.
  * @throws BadInput with every mistake, or the one Failure there is
  */
-export async function lookAhead(recipe: Recipe, variables: Record<string, string | undefined>): Promise<Ahead> {
+export async function lookAhead(
+  { recipe, placeOf }: { recipe: Recipe; placeOf: PlaceOf },
+  variables: Record<string, string | undefined>,
+): Promise<Ahead> {
   const missing = await missingOf(recipe);
   const mistakes: unknown[] = missing.map(({ failure }) => failure);
   const places = new Set(missing.map(({ path }) => path));
@@ -33,17 +37,17 @@ export async function lookAhead(recipe: Recipe, variables: Record<string, string
       return undefined;
     });
   if (!isMissing('pretrain.start')) await gather(() => checkStart(recipe, variables));
-  const plan = isRemote(recipe) || isMissing('images') ? undefined : await gather(() => planHere(recipe));
+  const plan = isRemote(recipe) || isMissing('images') ? undefined : await gather(() => planHere(recipe, placeOf));
   const draws = plan && !isMissing('labels.file') ? await gather(() => drawnFrom(recipe, plan)) : undefined;
   const listed = isRemote(recipe) ? await gather(() => listHere(recipe, places)) : undefined;
   if (mistakes.length > 0) throw mistakes.length > 1 ? new BadInput(mistakes.flatMap(explain)) : mistakes[0];
   return plan && draws ? { plan, draws } : { listed: listed ?? [] };
 }
 
-async function planHere(recipe: Recipe): Promise<ShardPlan> {
+async function planHere(recipe: Recipe, placeOf: PlaceOf): Promise<ShardPlan> {
   const plan = await planShards({ images: recipe.images, seed: recipe.seed, openTree: openFolder });
   const mistake = memoryMistake(recipe, plan.header.pool.images);
-  if (mistake) throw new BadInput(`${mistake.path.join('.')} ${mistake.message}`);
+  if (mistake) throw new BadInput(`${mistake.path.join('.')} ${mistake.message} ${placeOf(mistake.path)}`);
   return plan;
 }
 

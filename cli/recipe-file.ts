@@ -10,7 +10,7 @@ import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parse, pars
 import { type ImageSource, Recipe } from '../contracts/recipe.ts';
 import { canonicalJson } from '../store/digest.ts';
 import { BadInput } from './problem.ts';
-import { isMapping, type KeyPath, keysAt, type Mistake, mistakesIn } from './recipe-mistakes.ts';
+import { isMapping, type KeyPath, keysAt, mistakesIn } from './recipe-mistakes.ts';
 
 const LARGEST_RECIPE = 1_000_000; // bytes: a page of text, not a data set
 const ALIASES = 100; // `*name` in the YAML: more than that is a bomb
@@ -24,6 +24,14 @@ type Variables = Record<string, string | undefined>;
  * @throws BadInput with every mistake, each as `key must …: got … (recipe.yaml:12)`
  */
 export async function readRecipe(file: string, variables: Variables, sets: string[] = []): Promise<Recipe> {
+  return (await readPlaced(file, variables, sets)).recipe;
+}
+
+/** Says where a key was given, for messages: `(recipe.yaml:12)`, or `(--set)`. */
+export type PlaceOf = (path: KeyPath) => string;
+
+/** As `readRecipe`, for what is found out of the recipe later on. */
+export async function readPlaced(file: string, variables: Variables, sets: string[] = []): Promise<{ recipe: Recipe; placeOf: PlaceOf }> {
   const text = await readText(file);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
@@ -43,9 +51,9 @@ export async function readRecipe(file: string, variables: Variables, sets: strin
   );
   const data = dataOf(document, file);
   const given = applySets(data, sets);
-  const isGiven = ({ path }: Mistake) => path.some((_, i) => given.has(path.slice(0, i + 1).join('.'))); // itself, or what it lies in
-  const place = (mistake: Mistake) => (isGiven(mistake) ? '(--set)' : where(offsetOf(document, mistake.path)));
-  const mistakes = mistakesIn(data).map((mistake) => ({ mistake, text: `${mistake.message} ${place(mistake)}` }));
+  const isGiven = (path: KeyPath) => path.some((_, i) => given.has(path.slice(0, i + 1).join('.'))); // itself, or what it lies in
+  const placeOf: PlaceOf = (path) => (isGiven(path) ? '(--set)' : where(offsetOf(document, path)));
+  const mistakes = mistakesIn(data).map((mistake) => ({ mistake, text: `${mistake.message} ${placeOf(mistake.path)}` }));
   const all = [
     ...missing,
     ...mistakes
@@ -53,7 +61,7 @@ export async function readRecipe(file: string, variables: Variables, sets: strin
       .map(({ text }) => text),
   ];
   if (all.length > 0) throw new BadInput(all);
-  return withAbsolutePaths(Recipe.parse(data), dirname(resolve(file)));
+  return { recipe: withAbsolutePaths(Recipe.parse(data), dirname(resolve(file))), placeOf };
 }
 
 /** Run id = workflow id: the name and eight hex digits over everything the recipe says. */

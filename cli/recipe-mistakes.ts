@@ -11,13 +11,13 @@ type Issue = z.core.$ZodIssue;
 export function mistakesIn(data: unknown): Mistake[] {
   const parsed = Recipe.safeParse(data);
   if (parsed.success) return [];
-  const first = parsed.error.issues.flatMap((issue) => mistakesOf(issue, data));
+  const first = parsed.error.issues.filter((issue) => !comparedIn(issue)).flatMap((issue) => mistakesOf(issue, data));
   return [...first, ...betweenSections(data, first)];
 }
 
 /**
- * Zod looks at rules between keys only once every key is right by itself. So the broken keys are taken out and the rest is read
- * again; a rule that compares a broken key is left alone, as a default now stands where the person wrote a value.
+ * Zod may not look at rules between keys while one is wrong by itself, or looks at the wrong one too. So the broken keys are taken out and
+ * the rest is read again; a rule that compares a broken key is left alone, as a default now stands where the person wrote a value.
  */
 function betweenSections(data: unknown, found: Mistake[]): Mistake[] {
   if (!isMapping(data) || found.some(({ path }) => path.length === 0)) return [];
@@ -32,10 +32,14 @@ function betweenSections(data: unknown, found: Mistake[]): Mistake[] {
   return again.error.issues.filter((issue) => isSound(issue, broken)).flatMap((issue) => mistakesOf(issue, filled));
 }
 
+/** The keys that a rule between keys compares; nothing for a rule of one key. */
+function comparedIn(issue: Issue): string[] | undefined {
+  return issue.code === 'custom' ? issue.params?.between : undefined;
+}
+
 /** A rule between keys, none of which is broken, nor their section. */
 function isSound(issue: Issue, broken: Set<string>): boolean {
-  const between: unknown = issue.code === 'custom' ? issue.params?.between : undefined;
-  return Array.isArray(between) && between.every((key) => !broken.has(String(key)) && !broken.has(String(key).split('.')[0] ?? ''));
+  return comparedIn(issue)?.every((key) => !broken.has(key) && !broken.has(key.split('.')[0] ?? '')) ?? false;
 }
 
 function mistakesOf(issue: Issue, data: unknown): Mistake[] {

@@ -13,7 +13,15 @@ const MOST_MISSED = 0.1;
 
 /** Every rule that a recipe breaks. */
 export function mistakesBetween(recipe: Recipe): Mistake[] {
-  return [...inLabels(recipe), ...inHeads(recipe), ...inViews(recipe), ...inRates(recipe), ...inParts(recipe), ...inNetworks(recipe)];
+  return [
+    ...inLabels(recipe),
+    ...inHeads(recipe),
+    ...inViews(recipe),
+    ...inRates(recipe),
+    ...inTries(recipe),
+    ...inParts(recipe),
+    ...inNetworks(recipe),
+  ];
 }
 
 /** The rule between the memory and the images to learn from, of which there are so many: it is known once they are listed. */
@@ -51,7 +59,7 @@ function inHeads({ pretrain: { headLayers }, finetune: { fromHeadLayer } }: Reci
 }
 
 function inViews({ views, images: { size } }: Recipe): Mistake[] {
-  const { minArea, maxArea, aspect, erasing, erasingArea, erasingAspect } = views;
+  const { minArea, maxArea, aspect, erasing } = views;
   if (minArea > maxArea) {
     const message = `must be at least views.minArea (${minArea}), got ${maxArea}`;
     return [{ path: ['views', 'maxArea'], message, between: ['views.minArea', 'views.maxArea'] }];
@@ -63,9 +71,11 @@ function inViews({ views, images: { size } }: Recipe): Mistake[] {
     message: `must let boxes of whole pixels up to views.maxArea (${maxArea}) and of views.aspect [${aspect.join(', ')}] ${into}, got ${minArea}: ${percent(missed)} of the views would be the middle of the image instead`,
     between: ['views.minArea', 'views.maxArea', 'views.aspect', 'images.size'],
   };
+  const isOfAspect = missedErasings({ ...views, erasingAspect: [1, 1] }, size) <= MOST_MISSED; // square boxes would do
+  const [ofBox, other] = isOfAspect ? (['erasingAspect', 'erasingArea'] as const) : (['erasingArea', 'erasingAspect'] as const);
   const boxes = {
-    path: ['views', 'erasingAspect'],
-    message: `must let boxes of views.erasingArea [${erasingArea.join(', ')}] ${into}, got [${erasingAspect.join(', ')}]: ${percent(unerased)} of them would be left out`,
+    path: ['views', ofBox],
+    message: `must let boxes of whole pixels and of views.${other} [${views[other].join(', ')}] ${into}, got [${views[ofBox].join(', ')}]: ${percent(unerased)} of them would be left out`,
     between: ['views.erasing', 'views.erasingArea', 'views.erasingAspect', 'images.size'],
   };
   return [...(missed > MOST_MISSED ? [crops] : []), ...(unerased > MOST_MISSED ? [boxes] : [])];
@@ -93,6 +103,14 @@ function inRates({ pretrain, finetune, distill }: Recipe): Mistake[] {
       message: `must be ≤ ${ADAMW_BASE} with ${section}.optimizer adamw, such as 0.001 with scaling none, got ${rate.base}`,
       between: [`${section}.optimizer`, `${section}.${path[0]}`],
     }));
+}
+
+function inTries({ finetune: { baseline } }: Recipe): Mistake[] {
+  const { alsoTry = [], learningRate } = baseline;
+  if (new Set([learningRate.base, ...alsoTry]).size === 1 + alsoTry.length) return [];
+  const rule = `neither repeat a rate nor name finetune.baseline.learningRate.base (${learningRate.base}), which is tried anyway`;
+  const message = `must ${rule}, got [${alsoTry.join(', ')}]`;
+  return [{ path: ['finetune', 'baseline', 'alsoTry'], message, between: ['finetune.baseline'] }];
 }
 
 function inParts(recipe: Recipe): Mistake[] {

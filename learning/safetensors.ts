@@ -88,11 +88,17 @@ const refuse = (rule: string, state: string): never => {
   throw new Error(`Cannot read safetensors as ${rule}: ${state}`);
 };
 
+const beginningOf = (bytes: Uint8Array) => JSON.stringify(Buffer.from(bytes.subarray(0, 8)).toString('latin1'));
+
 /** Where the header of a file ends, which its first 8 bytes tell. @throws Error when they are not there, or tell of one too long */
 export function headerEnd(start: Uint8Array): number {
   if (start.length < 8) refuse('a file has at least 8 bytes', `${start.length} bytes`);
   const length = Number(new DataView(start.buffer, start.byteOffset).getBigUint64(0, true));
-  if (length > HEADER_LIMIT) refuse(`a header has at most ${HEADER_LIMIT} bytes`, `${length} bytes`);
+  if (length > HEADER_LIMIT)
+    refuse(
+      `a file begins with the length of its header, at most ${HEADER_LIMIT}`,
+      `it begins ${beginningOf(start)}, so it is no such file`,
+    );
   return 8 + length;
 }
 

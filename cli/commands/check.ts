@@ -10,7 +10,7 @@ import { secondsFor, workOf } from '../estimate.ts';
 import { type Drawn, withoutLines } from '../label-draws.ts';
 import { lookAhead } from '../look-ahead.ts';
 import { BadInput } from '../problem.ts';
-import { readRecipe, runId } from '../recipe-file.ts';
+import { readPlaced, runId } from '../recipe-file.ts';
 import { type Looked, lookAtSome } from '../sample.ts';
 import { sourcesOf, sourceText } from '../sources.ts';
 import { roundedTime } from '../stage-rows.ts';
@@ -19,9 +19,10 @@ import { type Context, columns } from '../terminal.ts';
 /** Say what the recipe would do, without starting anything. @throws BadInput, or Failure 'InvalidImages' */
 export async function check(context: Context, file: string, options: { json?: boolean; set?: string[] }): Promise<void> {
   const { terminal } = context;
-  const recipe = await readRecipe(file, context.variables, options.set);
+  const placed = await readPlaced(file, context.variables, options.set);
+  const { recipe } = placed;
   const run = runId(recipe);
-  const ahead = await lookAhead(recipe, context.variables);
+  const ahead = await lookAhead(placed, context.variables);
   if ('listed' in ahead) {
     if (options.json) return terminal.print(JSON.stringify({ run, images: sourcesOf(recipe).map(sourceText), listed: ahead.listed }));
     const here = ahead.listed.map(

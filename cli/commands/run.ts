@@ -3,7 +3,7 @@ import { withoutLines } from '../label-draws.ts';
 import { lookAhead } from '../look-ahead.ts';
 import { makeFolder } from '../outcome.ts';
 import { EXIT, Quit } from '../problem.ts';
-import { readRecipe, runId } from '../recipe-file.ts';
+import { readPlaced, runId } from '../recipe-file.ts';
 import { openSession } from '../session.ts';
 import { start } from '../start.ts';
 import type { Context } from '../terminal.ts';
@@ -14,8 +14,9 @@ export type RunOptions = { detach?: boolean; json?: boolean; set?: string[]; out
 /** Start the recipe's run, or attach to it, and see it to its end. Nothing starts while the recipe or its images have mistakes. */
 export async function run(context: Context, file: string, options: RunOptions): Promise<void> {
   const { terminal } = context;
-  const recipe = await readRecipe(file, context.variables, options.set);
-  const ahead = await lookAhead(recipe, context.variables);
+  const placed = await readPlaced(file, context.variables, options.set);
+  const { recipe } = placed;
+  const ahead = await lookAhead(placed, context.variables);
   if ('draws' in ahead) for (const line of withoutLines(ahead.draws)) terminal.say(line);
   if (!options.detach) await makeFolder(options.out);
   const id = runId(recipe);

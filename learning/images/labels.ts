@@ -51,7 +51,13 @@ function perClassOf({ perClass }: { perClass: number }): (images: number) => num
  */
 export async function readIds(file: string, openTree: OpenTree): Promise<string[]> {
   const { root, name } = splitPath(file);
-  const lines = (await openTree(root).read(name))
+  const bytes = await openTree(root)
+    .read(name)
+    .catch((error: unknown) => {
+      if (!(error instanceof Failure)) throw error;
+      return refuse(file, 'it must be a file that can be read, one image id a line', stateOf(error));
+    });
+  const lines = bytes
     .toString('utf8')
     .replace(/^\ufeff/, '')
     .split(/\r?\n/);
@@ -59,6 +65,9 @@ export async function readIds(file: string, openTree: OpenTree): Promise<string[
   if (ids.size === 0) refuse(file, 'it must name images, one a line', 'it names none');
   return [...ids].sort();
 }
+
+const stateOf = ({ message, cause }: Failure): string =>
+  cause instanceof Error && 'code' in cause && cause.code === 'EISDIR' ? 'it is a folder' : message;
 
 /**
  * The labelled images that a file names.

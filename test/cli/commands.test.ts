@@ -217,7 +217,7 @@ test('fewlabels check, run: a memory above the images there are is refused', asy
     const { status, err } = await fewlabels([command, file, '--set', 'pretrain.memory.size=16']);
     expect([status, err]).toEqual([
       2,
-      expect.stringMatching(/^✖ pretrain\.memory\.size must be below the 16 images to learn from, .* got 16\n$/),
+      expect.stringMatching(/^✖ pretrain\.memory\.size must be below the 16 images to learn from, .* got 16 \(--set\)\n$/),
     ]);
   }
 });

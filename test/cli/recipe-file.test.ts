@@ -37,6 +37,10 @@ test('readRecipe: three mistakes are named at once, each with the line of its ke
   ]);
 });
 
+test('readRecipe: a key that is wrong by itself and beside another one is told once', async () => {
+  expect(await mistakesOf(`${GOOD}finetune: {fromHeadLayer: 3}\n`)).toEqual(['finetune.fromHeadLayer must be ≤ 2: got 3 (recipe.yaml:3)']);
+});
+
 test('readRecipe: a fraction of 0 is a mistake', async () => {
   expect(await mistakesOf(`${GOOD}labels: {fractions: [0]}\n`)).toEqual(['labels.fractions[0] must be > 0: got 0 (recipe.yaml:3)']);
 });

@@ -139,7 +139,19 @@ describe('recipe: mistakes', () => {
     ],
     [
       { views: { erasing: 0.5, erasingAspect: [50, 50] } }, // a 50th of the view at most
-      'views.erasingAspect: must let boxes of views.erasingArea [0.02, 0.33] fit into images.size (32 px), got [50, 50]: 100 % of them would be left out',
+      'views.erasingAspect: must let boxes of whole pixels and of views.erasingArea [0.02, 0.33] fit into images.size (32 px), got [50, 50]: 100 % of them would be left out',
+    ],
+    [
+      { views: { erasing: 0.5, erasingArea: [0.0001, 0.0002] } }, // a fifth of a pixel at most
+      'views.erasingArea: must let boxes of whole pixels and of views.erasingAspect [0.3, 3.3] fit into images.size (32 px), got [0.0001, 0.0002]: 100 % of them would be left out',
+    ],
+    [
+      { finetune: { baseline: { alsoTry: [0.1, 0.4] } } },
+      'finetune.baseline.alsoTry: must neither repeat a rate nor name finetune.baseline.learningRate.base (0.1), which is tried anyway, got [0.1, 0.4]',
+    ],
+    [
+      { finetune: { baseline: { alsoTry: [0.4, 1.6, 0.4] } } },
+      'finetune.baseline.alsoTry: must neither repeat a rate nor name finetune.baseline.learningRate.base (0.1), which is tried anyway, got [0.4, 1.6, 0.4]',
     ],
     [{ views: { aspect: [2, 1] } }, 'views.aspect: must be two numbers, the smaller one first'],
     [{ views: { blurSigma: [2, 1] } }, 'views.blurSigma: must be two numbers, the smaller one first'],

@@ -102,6 +102,12 @@ describe('readIds', () => {
     expect(await readIds(await fileWith('./b/2 x.png\n.\\a\\1.png\n'), openFolder)).toEqual(['a/1.png', 'b/2 x.png']);
   });
 
+  test('readIds: a folder is said to be one', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'fewlabels-test-'));
+    const message = `Cannot take labels from "${folder}" as it must be a file that can be read, one image id a line: it is a folder`;
+    await expect(readIds(folder, openFolder)).rejects.toMatchObject({ kind: 'InvalidImages', message });
+  });
+
   test('readIds: a file that is empty or not there is refused by its name', async () => {
     const empty = await fileWith('\n \n');
     for (const file of [empty, join(empty, '..', 'none.txt')]) {
