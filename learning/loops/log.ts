@@ -44,6 +44,9 @@ export class Log implements Position {
   #lastGood = 'there is no checkpoint';
   #begun = { step: 0, at: 0 };
   #told = { step: 0, at: -Infinity };
+  /** Images that were only looked at since, and how many went through the network a second before. */
+  #looked = 0;
+  #imagesPerSecond = 0;
   #keptAt: number;
 
   /** @param warningOf  what a curve so far tells of a training that goes wrong without failing */
@@ -94,8 +97,9 @@ export class Log implements Position {
     if (point) this.curve = this.curve.with(-1, { ...point, review });
   }
 
-  /** Still at work between two steps: to be called now and then. */
-  alive(): void {
+  /** Still at work between two steps: to be called now and then. @param images  that many more were looked at */
+  alive(images = 0): void {
+    this.#looked += images;
     const now = this.#around.now();
     const { loss = Number.NaN, accuracy } = this.curve.at(-1) ?? {};
     if (now - this.#told.at >= TELL_EVERY_MS) this.#tell(now, loss, accuracy);
@@ -133,7 +137,8 @@ export class Log implements Position {
   #tell(now: number, loss: number, accuracy: number | undefined): void {
     const { batch, steps, stepsPerEpoch, epochs } = this.#plan;
     const since = Number.isFinite(this.#told.at) ? this.#told : this.#begun;
-    const imagesPerSecond = ((this.step - since.step) * batch * 1000) / Math.max(1, now - since.at);
+    const passed = (this.step - since.step) * batch + this.#looked;
+    if (passed > 0) this.#imagesPerSecond = (passed * 1000) / Math.max(1, now - since.at);
     const secondsAStep = (now - this.#begun.at) / 1000 / Math.max(1, this.step - this.#begun.step);
     const epoch = Math.floor(this.step / stepsPerEpoch);
     const secondsLeft = (steps - this.step) * secondsAStep;
@@ -145,12 +150,13 @@ export class Log implements Position {
       loss,
       accuracy,
       images: this.step * batch,
-      imagesPerSecond,
+      imagesPerSecond: this.#imagesPerSecond,
       secondsLeft,
       review: latestReview(this.curve),
       warning: this.warning,
     });
     this.#told = { step: this.step, at: now };
+    this.#looked = 0;
   }
 }
 

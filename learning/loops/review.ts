@@ -11,10 +11,10 @@ export type Reviewer = {
   everyEpochs: number;
   /**
    * @param weights  of the network and its statistics; the caller's
-   * @param alive    to be called now and then
+   * @param alive    to be called now and then, with how many images more were looked at
    * @returns        nothing when stopped before the end
    */
-  review(weights: State, alive: () => void): Promise<Review | undefined>;
+  review(weights: State, alive: (images?: number) => void): Promise<Review | undefined>;
   /** Early stopping: the weights of the best review are the model, and training ends after so many that are no better. */
   patience?: number;
 };

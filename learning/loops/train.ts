@@ -77,7 +77,7 @@ export async function train<B extends { learningRate: Tensor }>(training: Traini
     if (!reviewer || !isDue(log.step) || log.isReviewed) return true;
     const state = course.state();
     try {
-      const found = await reviewer.review(state, () => log.alive());
+      const found = await reviewer.review(state, (images) => log.alive(images));
       if (!found) return false;
       log.reviewed(found);
       if (best && bestOf(log.curve)?.step === log.step) {

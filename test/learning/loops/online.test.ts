@@ -86,6 +86,7 @@ test.each([
   expect(facts.review).toEqual(last);
   const told = progress.map(({ review }) => review?.epoch).filter((epoch) => epoch !== undefined);
   expect([...new Set(told)]).toEqual(epochs.slice(0, -1)); // the last one is told by the facts
+  expect(progress.filter(({ imagesPerSecond }) => imagesPerSecond === 0)).toEqual([]); // not while it looks either
 });
 
 test('pretrain: the last look finds what an evaluation finds of the finished encoder', async () => {
