@@ -24,12 +24,11 @@ export function finetuneActivities(settings: TrainerSettings) {
         const { manifest, shards } = await openSet(artifacts, images.pool);
         const drawn = await readPositions(artifacts, labels);
         const packs = packsOf(artifacts, shards, drawn, images.size);
-        const others =
-          input.judged || input.stopped
-            ? packsOf(artifacts, shards, await readPositions(artifacts, labels, 'heldOut'), images.size)
-            : undefined;
+        const held = input.judged || input.stopped ? await readPositions(artifacts, labels, 'heldOut') : undefined;
+        const others = held && packsOf(artifacts, shards, held, images.size);
         const [heldOut, judged] = input.stopped ? [undefined, others] : [others, undefined];
-        const isBalanced = finetune.classWeights === 'balanced';
+        const all = finetune.classWeights === 'balanced' ? await readLabels(artifacts, manifest) : undefined;
+        const classImagesOf = (positions: Int32Array) => all && countsOf(all, positions, images.classes.length);
         const { epochs } = planTraining({ ...finetune, images: labels.images });
         const files = async function* (): AsyncGenerator<InputFile> {
           if (representation) yield (await modelFile('representation.safetensors', 'representation', representation.key, settings)).file;
@@ -41,9 +40,9 @@ export function finetuneActivities(settings: TrainerSettings) {
           baseline: !representation,
           finetune,
           shards: packs.files,
-          classImages: isBalanced ? countsOf(await readLabels(artifacts, manifest), drawn, images.classes.length) : undefined,
+          classImages: classImagesOf(drawn),
           heldOut: heldOut?.files,
-          stopping: judged && { patience: finetune.stopping.patience, judged: judged.files },
+          stopping: judged && held && { patience: finetune.stopping.patience, judged: judged.files, classImages: classImagesOf(held) },
           seed,
           ...compute,
         };

@@ -76,13 +76,14 @@ export function classifierOf({
   seed,
 }: FinetuneInput): Identity & { architecture: Architecture } {
   const { baseline: tuned, train, fromHeadLayer, headLearningRateFactor, learningRate, weightDecay, ...both } = finetune;
+  const judgedBy = both.classWeights === 'balanced' ? { by: 'balanced accuracy' } : {}; // it once was not
   const budget = {
     ...both,
     accumulate: unlessOne(both.accumulate),
     labelSmoothing: both.labelSmoothing || undefined,
     classWeights: both.classWeights === 'none' ? undefined : both.classWeights,
     contrastive: both.contrastive.weight > 0 ? both.contrastive : undefined,
-    stopping: stopped ? { patience: both.stopping.patience } : undefined, // what is held out is a matter of the labels
+    stopping: stopped ? { patience: both.stopping.patience, ...judgedBy } : undefined, // what is held out is a matter of the labels
   };
   const { alsoTry, ...baseline } = tuned;
   const architecture = classifierArchitecture({ encoder, finetune }, images.size, images.classes.length);

@@ -22,7 +22,7 @@ export type Beat = {
 /**
  * What weights are worth between two epochs, on labelled images that they do not learn from: shares right, 0 to 1. Looking changes no
  * weight. `knn`, `probe`: of the features, by nearest neighbours and a linear classifier on labelled images beside those. `heldOut`: of a
- * classifier in training; `heldOutLoss`: its mean cross-entropy there, nats.
+ * classifier in training, balanced where the classes weigh alike; `heldOutLoss`: its mean cross-entropy there, nats.
  */
 export type Review = { knn?: number; probe?: number; heldOut?: number; heldOutLoss?: number };
 export type Reviewed = Review & { epoch: number };

@@ -184,7 +184,7 @@ const Finetune = z.strictObject({
     })
     .prefault({})
     .describe(
-      'early stopping, of the baseline too: after each epoch the labelled images held out are asked, and the weights of the best epoch are kept; takes 25 labelled images of every class and 50 held out, with fewer there is none',
+      'early stopping, of the baseline too: after each epoch the labelled images held out are asked, and the weights of the best epoch are kept, by balanced accuracy with balanced classWeights; takes 25 labelled images of every class and 50 held out, with fewer there is none',
     ),
   baseline: z
     .strictObject({

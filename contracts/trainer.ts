@@ -67,8 +67,11 @@ export type FinetuneJob = Common & {
   classImages?: number[];
   /** Others to judge the classifier by; they come after the last epoch, as if they were one more. */
   heldOut?: ShardFiles;
-  /** Early stopping: labelled images, `in/judged-<i>.safetensors`, that every epoch is judged by. */
-  stopping?: { patience: number; judged: ShardFiles };
+  /**
+   * Early stopping: labelled images, `in/judged-<i>.safetensors`, that every epoch is judged by; with `classImages`, how many of them are of
+   * each class, by balanced accuracy.
+   */
+  stopping?: { patience: number; judged: ShardFiles; classImages?: number[] };
 };
 export type DistillJob = Common & {
   kind: 'distill';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { FinetuneJob } from '../../contracts/trainer.ts';
 import type { Shard } from '../images/shards.ts';
-import { accuracyOf, balancedWeights, crossEntropy } from '../losses/cross-entropy.ts';
+import { balancedWeights, crossEntropy } from '../losses/cross-entropy.ts';
 import { networkOf } from '../networks/network.ts';
 import type { State } from '../networks/parameters.ts';
 import { trainedParameters } from '../networks/trained.ts';
@@ -70,8 +70,8 @@ export async function finetune(job: FinetuneJob, around: Surroundings): Promise<
 /** Early stopping: each epoch by the images held out for that; nothing when the job asks for none. */
 function epochReviewer(job: FinetuneJob, around: Surroundings): Reviewer | undefined {
   if (!job.stopping) return undefined;
-  const { patience, judged } = job.stopping;
-  const judge = judgeOf(job, around);
+  const { patience, judged, classImages } = job.stopping;
+  const judge = judgeOf(job, around, classImages && balancedWeights(classImages));
   return {
     everyEpochs: 1,
     patience,
@@ -84,25 +84,35 @@ function epochReviewer(job: FinetuneJob, around: Surroundings): Reviewer | undef
 
 type Judged = { accuracy: number; loss: number; images: number };
 
-/** Weights of the classifier, on images that they did not learn from, looked at whole; nothing when stopped before the last one. */
-function judgeOf({ architecture }: FinetuneJob, { execution, stop }: Surroundings) {
+/**
+ * Weights of the classifier, on images that they did not learn from, looked at whole; nothing when stopped before the last one.
+ * @param classWeights  of an image by its class, their mean over the images 1; with `balancedWeights` the accuracy is the balanced one
+ */
+function judgeOf({ architecture }: FinetuneJob, { execution, stop }: Surroundings, classWeights?: number[]) {
   const network = networkOf(architecture);
   const predict = predictor(network, execution === 'eager' ? 'eager' : 'float32');
-  return async (state: State, shards: AsyncIterable<Shard>, alive: () => void = () => undefined): Promise<Judged | undefined> => {
+  return async (
+    state: State,
+    shards: AsyncIterable<Shard>,
+    alive: (images: number) => void = () => undefined,
+  ): Promise<Judged | undefined> => {
     const weights = Object.fromEntries(network.parameters.map(({ name }) => [name, state[name]!]));
     let [images, right, loss] = [0, 0, 0];
     for await (const shard of shards) {
       const labels = labelsOf(shard, architecture.classes);
       for (const pass of passesOf(shard)) {
-        const [share, mean] = tf.tidy(() => {
+        const [called, mean] = tf.tidy(() => {
           const { logits } = predict(weights, pixelsOf(pass, shard.size, 1));
           const own = tf.slice(labels, pass.from, pass.count);
-          return [accuracyOf(logits, own), crossEntropy(logits, own)].map((scalar) => scalar.dataSync()[0] ?? 0);
+          return [tf.argMax(logits, 1).dataSync(), crossEntropy(logits, own, { classWeights }).dataSync()[0] ?? 0] as const;
         });
-        right += Math.round(share! * pass.count);
-        loss += mean! * pass.count;
+        for (const [i, answer] of called.entries()) {
+          const label = shard.labels[pass.from + i]!;
+          if (answer === label) right += classWeights ? classWeights[label]! : 1;
+        }
+        loss += mean * pass.count;
         images += pass.count;
-        alive();
+        alive(pass.count);
       }
       labels.dispose();
     }

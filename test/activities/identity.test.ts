@@ -169,6 +169,15 @@ test('classifierOf: stopping early counts where it may happen, for the baseline 
   }
 });
 
+test('classifierOf: stopping by balanced accuracy is told from stopping by plain accuracy, as balanced classes once had it', () => {
+  const stoppingOf = (classWeights: 'none' | 'balanced') => {
+    const recipe = recipeOf({ finetune: { classWeights, stopping: { patience: 3 } } });
+    return (classifierOf({ ...recipe, images, labels, stopped: true }).slice as { finetune: { stopping: unknown } }).finetune.stopping;
+  };
+  expect(stoppingOf('none')).toEqual({ patience: 3 });
+  expect(stoppingOf('balanced')).toEqual({ patience: 3, by: 'balanced accuracy' });
+});
+
 test('splitOf: the share held out counts', () => {
   const keys = [undefined, 0.2, 0.3].map((share) => splitOf(images.pool, labels, 1, share).key);
   expect(new Set(keys).size).toBe(3);

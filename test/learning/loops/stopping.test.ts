@@ -42,16 +42,16 @@ async function prepared({ from = 0, labelOf = misleading } = {}) {
   return { folder, shards };
 }
 
-type Run = { patience?: number; baseline?: boolean; stopAt?: number; resume?: string; checkpointSeconds?: number };
+type Run = { patience?: number; classImages?: number[]; baseline?: boolean; stopAt?: number; resume?: string; checkpointSeconds?: number };
 
-async function run({ folder, shards }: Awaited<ReturnType<typeof prepared>>, { patience = 2, stopAt, ...more }: Run = {}) {
+async function run({ folder, shards }: Awaited<ReturnType<typeof prepared>>, { patience = 2, classImages, stopAt, ...more }: Run = {}) {
   const job: FinetuneJob = {
     kind: 'finetune',
     architecture: classifier,
     baseline: true,
     finetune: recipe.finetune,
     shards,
-    stopping: patience > 0 ? { patience, judged: [{ images: JUDGED }] } : undefined,
+    stopping: patience > 0 ? { patience, judged: [{ images: JUDGED }], classImages } : undefined,
     ...recipe.compute,
     seed: 5,
     checkpointSeconds: 1e6,
@@ -138,6 +138,21 @@ test('finetune: ended early but killed before its model was kept, it trains no f
   const resumed = await run(again, { resume: 'resume.safetensors' });
   expect([resumed.finished, resumed.facts.steps, resumed.last]).toEqual([true, facts.steps, undefined]);
   expect((await out(again.folder, 'model.safetensors')).equals(await out(first.folder, 'model.safetensors'))).toBe(true);
+});
+
+test('finetune: with classes that weigh alike the best epoch is that of the best balanced accuracy', async () => {
+  const labelOf = (image: number) => (image < 9 ? 0 : 1); // nine and three
+  const { folder, shards } = await prepared({ labelOf });
+  const { facts } = await run({ folder, shards }, { classImages: [9, 3, 0, 0] });
+  const network = networkOf(classifier);
+  const weights = await loadModel(join(folder, 'out', 'model.safetensors'), classifier, network.parameters);
+  const right = [0, 0];
+  for (let i = 0; i < JUDGED; i++) {
+    const { logits } = predictor(network, 'eager')(weights, bytesTensor(pixelsOf(100 + i), [1, SIZE, SIZE, 3]));
+    if (tf.argMax(logits, 1).dataSync()[0] === labelOf(i)) right[labelOf(i)]!++;
+  }
+  expect(right[0]! / 9).not.toBe(right[1]! / 3); // plain and balanced accuracy differ
+  expect(facts.best?.heldOut).toBeCloseTo((right[0]! / 9 + right[1]! / 3) / 2, 9);
 });
 
 test('finetune: early stopping leaves no tensor behind', async () => {
