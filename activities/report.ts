@@ -115,13 +115,15 @@ async function readCurves(
   for (const { draw, ...refs } of models) {
     for (const stage of MODELS) {
       const manifest = await found(artifacts, stage === 'student' ? 'student' : 'classifier', refs[stage].key);
-      curves.push({ stage, ...draw, points: curveOf(manifest), best: manifest.facts.best as Reviewed | undefined });
+      curves.push({ stage, ...draw, points: curveOf(manifest), best: bestOf(manifest) });
     }
   }
   const { tensorflow, device, threads } = pretraining.made;
   const warning = pretraining.facts.warning as string | undefined;
   return { curves, made: { tensorflow, device, threads }, warning };
 }
+
+const bestOf = ({ facts }: Manifest): Curve['best'] => (facts.best ? { ...(facts.best as Reviewed), of: Number(facts.epochs) } : undefined);
 
 const curveOf = (manifest: Manifest): CurvePoint[] => (manifest.facts.curve ?? []) as CurvePoint[];
 

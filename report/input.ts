@@ -13,8 +13,14 @@ export type ClassScore = { images: number; recall?: number; precision?: number; 
  */
 export type Evaluation = LabelDraw & { model: ModelKind; confusion: number[][]; byClass?: ClassScore[] };
 
-/** The learning curve of one training. The representation sees no labels. `best`: the epoch whose weights were kept, where it might stop early. */
-export type Curve = { points: CurvePoint[]; best?: Reviewed } & ({ stage: 'representation' } | ({ stage: ModelKind } & LabelDraw));
+/**
+ * The learning curve of one training. The representation sees no labels. `best`: the epoch whose weights were kept, where it might stop early,
+ * `of` those that were planned.
+ */
+export type Curve = { points: CurvePoint[]; best?: Reviewed & { of: number } } & (
+  | { stage: 'representation' }
+  | ({ stage: ModelKind } & LabelDraw)
+);
 
 /**
  * One test image and what a model said about it.

@@ -56,7 +56,7 @@ export function mostDetailed(evaluations: Evaluation[]): Evaluation | undefined 
   return (students.length > 0 ? students : evaluations).findLast(({ draw }) => draw === 0);
 }
 
-async function learning({ curves, rates = [] }: ReportInput): Promise<Html | undefined> {
+async function learning({ curves, recipe, rates = [] }: ReportInput): Promise<Html | undefined> {
   const groups: [string, (typeof curves)[number]['stage'][]][] = [
     ['Representation: two views of one image should look alike (no labels)', ['representation']],
     ['Baseline and classifier: the labelled images', ['baseline', 'classifier']],
@@ -66,7 +66,9 @@ async function learning({ curves, rates = [] }: ReportInput): Promise<Html | und
     groups.map(async ([title, stages]) => {
       const shown = curves.filter(({ stage }) => stages.includes(stage));
       const plot = await curvePlot(shown);
-      return plot && html`<h3>${title}</h3>${plot}${shown.map(embeddingsText)}${await reviewsOf(shown)}${stoppedTable(shown)}`;
+      return (
+        plot && html`<h3>${title}</h3>${plot}${shown.map(embeddingsText)}${await reviewsOf(shown)}${stoppedTable(shown, recipe.finetune)}`
+      );
     }),
   );
   return plots.some((plot) => plot !== undefined) ? html`${plots}${rateTable(rates)}` : undefined;

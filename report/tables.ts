@@ -1,8 +1,9 @@
 /** The report's tables. */
+import type { Recipe } from '../contracts/recipe.ts';
 import type { ScoreKind } from '../contracts/scores.ts';
 import { type Html, html } from './html.ts';
 import type { Curve, Evaluation, ReportInput } from './input.ts';
-import { accuracyText, count, isShare, scoredIn, sharesOf, shareText, spreadText, summarise } from './summary.ts';
+import { accuracyText, count, isShare, type Summary, scoredIn, sharesOf, shareText, summarise } from './summary.ts';
 
 /** What stands above the accuracies of a model: its name, and how it came to be. */
 const HEADS: Record<ScoreKind, [name: string, note: string]> = {
@@ -26,7 +27,7 @@ export function accuracyTable({ scores }: Pick<ReportInput, 'scores'>): Html {
     const group = summaries.filter((summary) => isShare(summary, share));
     const cells = models.map((model) => {
       const summary = group.find((entry) => entry.model === model);
-      return html`<td class="number ${model}">${summary ? spreadText(summary) : '–'}</td>`;
+      return html`<td class="number ${model}">${summary ? spreadCell(summary) : '–'}</td>`;
     });
     const draws = Math.max(...group.map((summary) => summary.draws));
     return html`<tr><th scope="row" class="short">${shareText(share)}</th><td class="number spare">${count(group[0]?.images ?? 0)}</td><td class="number spare">${draws}</td>${cells}</tr>`;
@@ -34,6 +35,11 @@ export function accuracyTable({ scores }: Pick<ReportInput, 'scores'>): Html {
   return html`<div class="scroll"><table class="accuracy">
 <thead><tr><th scope="col">labels used</th><th scope="col" class="number spare">images</th><th scope="col" class="number spare">draws</th>${heads}</tr></thead>
 <tbody>${rows}</tbody></table></div>`;
+}
+
+/** The deviation below the mean: six models beside each other leave no width for it. */
+function spreadCell({ mean, sd }: Summary): Html {
+  return html`${accuracyText(mean)}${sd === undefined ? undefined : html`<small>± ${(100 * sd).toFixed(1)}</small>`}`;
 }
 
 /** Classes above which a matrix is no picture any more: the most frequent mistakes are listed instead. */
@@ -106,17 +112,16 @@ export function rateTable(rates: NonNullable<ReportInput['rates']>): Html | unde
 }
 
 /** Of trainings that might stop early, the epoch whose weights were kept. Undefined when there is none. */
-export function stoppedTable(curves: Curve[]): Html | undefined {
+export function stoppedTable(curves: Curve[], { classWeights }: Recipe['finetune']): Html | undefined {
   const rows = curves.flatMap((curve) => {
     if (!curve.best || curve.stage === 'representation') return [];
-    const cells = [curve.draw + 1, curve.best.epoch, curve.points.at(-1)?.epoch ?? 0].map(count);
+    const cells = [curve.draw + 1, curve.best.epoch, curve.best.of].map(count);
     const numbers = [...cells, accuracyText(curve.best.heldOut)].map((text) => html`<td class="number">${text}</td>`);
     return [html`<tr><th scope="row" class="short">${HEADS[curve.stage][0]}, ${shareText(curve)}</th>${numbers}</tr>`];
   });
   if (rows.length === 0) return undefined;
-  const heads = ['draw', 'best epoch', 'of', 'right of the labels held out'].map(
-    (text) => html`<th scope="col" class="number">${text}</th>`,
-  );
+  const judgedBy = classWeights === 'balanced' ? 'balanced accuracy on the labels held out' : 'right of the labels held out';
+  const heads = ['draw', 'best epoch', 'of', judgedBy].map((text) => html`<th scope="col" class="number">${text}</th>`);
   return html`<p class="quiet">Early stopping: the weights of the best epoch were kept.</p>
 <div class="scroll"><table><thead><tr><th scope="col">trained on</th>${heads}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { renderReport } from '../../report/report.ts';
+import { type ReportInput, renderReport } from '../../report/report.ts';
 import { HOSTILE, sampleInput } from './sample.ts';
 
 const CHROMIUM = process.env.FEWLABELS_CHROMIUM ?? '/usr/bin/chromium';
@@ -17,22 +17,30 @@ if (!isThere && !isCi)
 describe.skipIf(!isThere && !isCi)('the report in a browser', () => {
   let browser: Awaited<ReturnType<typeof chromium.launch>>;
   let url: string;
+  let widest: string;
   beforeAll(async () => {
-    const file = join(await mkdtemp(join(tmpdir(), 'fewlabels-test-')), 'report.html');
-    await writeFile(file, await renderReport(sampleInput()));
-    url = pathToFileURL(file).href;
+    const folder = await mkdtemp(join(tmpdir(), 'fewlabels-test-'));
+    const written = async (name: string, input: ReportInput) => {
+      await writeFile(join(folder, name), await renderReport(input));
+      return pathToFileURL(join(folder, name)).href;
+    };
+    url = await written('report.html', sampleInput());
+    const input = sampleInput();
+    const classifiers = input.scores.filter(({ model }) => model === 'classifier');
+    const others = (['knn', 'probe', 'smallBaseline'] as const).flatMap((model) => classifiers.map((score) => ({ ...score, model })));
+    widest = await written('widest.html', { ...input, scores: [...input.scores, ...others] });
     browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
   }, 60_000);
   afterAll(() => browser?.close());
 
-  async function open(options: Parameters<typeof browser.newPage>[0] = {}) {
+  async function open(options: Parameters<typeof browser.newPage>[0] = {}, address = url) {
     const page = await browser.newPage(options);
     const requests: string[] = [];
     const troubles: string[] = [];
     page.on('request', (request) => request.url().startsWith('data:') || requests.push(request.url()));
     page.on('console', (message) => troubles.push(message.text()));
     page.on('pageerror', (error) => troubles.push(error.message));
-    await page.goto(url);
+    await page.goto(address);
     return { page, requests, troubles };
   }
 
@@ -51,8 +59,8 @@ describe.skipIf(!isThere && !isCi)('the report in a browser', () => {
       .locator('table.accuracy tbody tr')
       .evaluateAll((found) => found.map((row) => (row.textContent ?? '').replaceAll(/\s+/g, ' ')));
     expect(rows.map((row) => row.replaceAll(' ', ''))).toEqual([
-      '5%150352.0±2.0%71.0±1.0%70.5±1.0%',
-      '25%750273.0±1.4%81.0±1.4%80.5±0.7%',
+      '5%150352.0%±2.071.0%±1.070.5%±1.0',
+      '25%750273.0%±1.481.0%±1.480.5%±0.7',
       '100%3,000186.8%88.3%88.0%',
     ]);
   });
@@ -78,6 +86,13 @@ describe.skipIf(!isThere && !isCi)('the report in a browser', () => {
       const [whole, seen] = await page.locator(`.scroll:has(${table})`).evaluate((box) => [box.scrollWidth, box.clientWidth]);
       expect([table, Number(whole) <= Number(seen)]).toEqual([table, true]);
     }
+  });
+
+  test.each([1100, 390])('renderReport: all six models with several draws fit beside each other on %i px', async (width) => {
+    const { page } = await open({ viewport: { width, height: 844 } }, widest);
+    expect(await page.locator('table.accuracy thead .dot').count()).toBe(6);
+    const [whole, seen] = await page.locator('.scroll:has(table.accuracy)').evaluate((box) => [box.scrollWidth, box.clientWidth]);
+    expect(whole).toBeLessThanOrEqual(Number(seen));
   });
 
   test('renderReport: measures by model, with their intervals', async () => {

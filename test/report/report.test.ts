@@ -212,15 +212,21 @@ const SCORES = { knn: 0.412, probe: 0.45 };
 
 test('renderReport: which epoch was kept where trainings might stop early', async () => {
   const input = sampleInput();
-  const curves = input.curves.map((curve) => (curve.stage === 'baseline' ? { ...curve, best: { epoch: 7, heldOut: 0.625 } } : curve));
+  const curves = input.curves.map((curve) =>
+    curve.stage === 'baseline' ? { ...curve, best: { epoch: 7, of: 40, heldOut: 0.625 } } : curve,
+  );
   expect(await renderReport(input)).not.toContain('best epoch');
   const page = await renderReport({ ...input, curves });
   expect(page.match(/baseline, 100 %<\/th>(<td class="number">[^<]*<\/td>){4}/)?.[0].match(/>[^<]+/g)).toEqual([
     '>1',
     '>7',
-    '>29.917',
+    '>40',
     '>62.5 %',
   ]);
+  const recipe = { ...input.recipe, finetune: { ...input.recipe.finetune, classWeights: 'balanced' as const } };
+  expect(
+    [page, await renderReport({ ...input, curves, recipe })].map((text) => text.includes('balanced accuracy on the labels held out')),
+  ).toEqual([false, true]);
 });
 
 test('renderReport: a hundred classes give a list of mistakes instead of a matrix', async () => {
