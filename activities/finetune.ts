@@ -2,12 +2,13 @@
 import type { Manifest } from '../contracts/artifacts.ts';
 import type { FinetuneInput, FinetuneResult } from '../contracts/stages.ts';
 import { inputFile } from '../learning/feed.ts';
+import { countsOf } from '../learning/images/by-class.ts';
 import { planTraining } from '../learning/plan.ts';
 import { attempt } from './attempt.ts';
 import { modelFile, trainSegment } from './chain.ts';
 import { classifierOf } from './identity.ts';
 import { readPositions } from './labels.ts';
-import { countsOf, keepPacks, packFiles, packsOf } from './packs.ts';
+import { keepPacks, packFiles, packsOf } from './packs.ts';
 import { openSet, readLabels, shardFiles } from './shardset.ts';
 import type { InputFile, TrainerSettings } from './trainer.ts';
 
@@ -28,7 +29,7 @@ export function finetuneActivities(settings: TrainerSettings) {
         const others = held && packsOf(artifacts, shards, held, images.size);
         const [heldOut, judged] = input.stopped ? [undefined, others] : [others, undefined];
         const all = finetune.classWeights === 'balanced' ? await readLabels(artifacts, manifest) : undefined;
-        const classImagesOf = (positions: Int32Array) => all && countsOf(all, positions, images.classes.length);
+        const classImagesOf = (positions: Int32Array) => all && countsOf(all, images.classes.length, positions);
         const { epochs } = planTraining({ ...finetune, images: labels.images });
         const files = async function* (): AsyncGenerator<InputFile> {
           if (representation) yield (await modelFile('representation.safetensors', 'representation', representation.key, settings)).file;

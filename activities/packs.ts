@@ -97,16 +97,6 @@ async function imagesAt(artifacts: Artifacts, shards: ShardEntry[], positions: I
   return images;
 }
 
-/** How many of the images are of each class. @param labels  of the whole set @param positions  in it */
-export function countsOf(labels: Int32Array, positions: Int32Array, classes: number): number[] {
-  const counts = new Array<number>(classes).fill(0);
-  for (const position of positions) {
-    const label = labels[position] ?? 0;
-    counts[label] = (counts[label] ?? 0) + 1;
-  }
-  return counts;
-}
-
 /**
  * A shard with every label outside the draw taken away, so that a student weighs in only the labels its teacher had.
  * @param drawn  positions in the set, ascending

@@ -1,10 +1,11 @@
 /** images → shards: survey the sources, decode shard by shard, seal the sets. */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { ImagesRef, Manifest, SetAside, ShardSetRef, StoredObject } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import type { SealInput, SealResult, ShardInput, ShardResult, SurveyInput, SurveyResult } from '../contracts/stages.ts';
 import type { OpenTree } from '../learning/images/file-tree.ts';
 import { planShards } from '../learning/images/plan.ts';
-import { decodeChunk, decodeHeader, encodePlan, type PlanHeader } from '../learning/images/plan-format.ts';
+import { decodeChunk, decodeHeader, encodeChunk, encodeHeader, type PlanHeader, type ShardPlan } from '../learning/images/plan-format.ts';
 import { readShard, writeShard } from '../learning/images/shards.ts';
 import { encodeSafetensors } from '../learning/safetensors.ts';
 import type { Artifacts } from '../store/artifacts.ts';
@@ -26,16 +27,17 @@ export function surveyActivities(artifacts: Artifacts, openTree: ImageTrees) {
   return {
     async survey({ images, seed }: SurveyInput): Promise<SurveyResult> {
       return attempt(async ({ number, run }) => {
-        const { header, chunks } = encodePlan(await planShards({ images, seed, openTree }));
-        const identity = planOf(images, sha256([header, ...chunks].map(sha256).join()));
+        const plan = await planShards({ images, seed, openTree });
+        const identity = planOf(images, await digestOf(plan));
         const sealed = await artifacts.find('set', sealedOf(identity.key).key);
-        const shards = chunks.length;
+        const shards = plan.header.pool.shards + plan.header.test.shards;
         if (sealed) return { plan: identity.key, shards, images: sealed.facts as ImagesRef };
         if (!(await artifacts.find('plan', identity.key))) {
-          const parts = chunks.map((text, shard) => ({ name: chunkFile(shard), body: Buffer.from(text), contentType: 'application/json' }));
-          const objects = [{ name: HEADER_FILE, body: Buffer.from(header), contentType: 'application/json' }, ...parts];
+          const { put } = artifacts.attemptOf(identity);
+          const objects: StoredObject[] = [];
+          for (const { name, text } of filesOf(plan)) objects.push(await put(name, Buffer.from(text), 'application/json'));
           const facts: PlanFacts = { setAsideLimit: images.setAsideLimit };
-          await artifacts.commit({ ...identity, objects, facts, made: { attempt: number, run } });
+          await artifacts.commitReady({ ...identity, objects, facts, made: { attempt: number, run } });
         }
         return { plan: identity.key, shards };
       });
@@ -83,6 +85,22 @@ export function shardActivities(artifacts: Artifacts, openTree: ImageTrees) {
 }
 
 const chunkFile = (shard: number) => `shard-${String(shard).padStart(5, '0')}.json`;
+
+/** The files of a plan, one at a time. */
+function* filesOf({ header, chunks }: ShardPlan): Generator<{ name: string; text: string }> {
+  yield { name: HEADER_FILE, text: encodeHeader(header) };
+  let shard = 0;
+  for (const chunk of chunks) yield { name: chunkFile(shard++), text: encodeChunk(chunk) };
+}
+
+async function digestOf(plan: ShardPlan): Promise<string> {
+  const digests: string[] = [];
+  for (const { text } of filesOf(plan)) {
+    digests.push(sha256(text));
+    await turn(); // heartbeats go out meanwhile
+  }
+  return sha256(digests.join());
+}
 
 function resultOf({ facts }: Manifest): ShardResult {
   const { images, setAside } = facts as ShardFacts;

@@ -13,21 +13,26 @@ import { isShare, labelsText, sharesOf } from '../report/summary.ts';
 export type Drawn = LabelDraw & { images: number; heldOut: number; learnt: number; rates: number; without: string[] };
 
 /** @returns every draw that the run will make. @throws Failure InvalidImages when a file of ids breaks its rules */
-export async function drawnFrom(recipe: Recipe, { header, chunks }: ShardPlan): Promise<Drawn[]> {
-  const imagesOf = (part: 'pool' | 'test') => chunks.filter(({ role }) => role === part).flatMap(({ images }) => images);
-  const pool = imagesOf('pool');
-  const labels = Int32Array.from(pool, ({ label }) => label);
-  const ids = { pool: [pool.map(({ id }) => id)], test: [imagesOf('test').map(({ id }) => id)] };
-  const labelled = labels.filter((label) => label >= 0).length;
+export async function drawnFrom(recipe: Recipe, { header, chunks, labelsOf }: ShardPlan): Promise<Drawn[]> {
+  const labels = labelsOf('pool');
+  const idsOf = function* (part: 'pool' | 'test') {
+    for (const { role, images } of chunks) if (role === part) yield images.map(({ id }) => id);
+  };
   const asked = labelDraws(recipe.labels);
   const mostLabels = asked.findLast(({ draw }) => draw === 0);
   const drawn: Drawn[] = [];
   for (const draw of asked) {
     const positions =
       'file' in draw
-        ? await labelsOfIds(labels, ids, header.classes, draw.file, await readIds(draw.file, openFolder))
+        ? await labelsOfIds(
+            labels,
+            { pool: idsOf('pool'), test: idsOf('test') },
+            header.classes,
+            draw.file,
+            await readIds(draw.file, openFolder),
+          )
         : drawLabels(labels, header.classes.length, draw, recipe.seed);
-    if (draw.draw > 0 && positions.length === labelled) continue; // the same ones as the first draw
+    if (draw.draw > 0 && positions.length === header.pool.labelled) continue; // the same ones as the first draw
     const { training, heldOut } = holdOut(labels, positions, recipe.labels.calibration, draw.draw, recipe.seed);
     const split = (from: Int32Array, share?: number) => splitToJudge(labels, from, header.classes, recipe.seed, share);
     drawn.push({ ...draw, images: positions.length, heldOut: heldOut.length, ...splitsOf(recipe, training, draw === mostLabels, split) });

@@ -76,7 +76,7 @@ async function listHere({ images, seed }: Recipe, missing: Set<string>): Promise
   for (const [source, role] of sources) {
     if (source === undefined || pathsOf(source).some((path) => isRemotePlace(path) || missing.has(path))) continue;
     const listing = await listSource(source, role, { openTree: openFolder, seed });
-    listed.push({ source: sourceText(source), images: listing.images.length, classes: listing.classes.length });
+    listed.push({ source: sourceText(source), images: listing.labels.length, classes: listing.classes.length });
   }
   return listed;
 }

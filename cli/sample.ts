@@ -2,7 +2,8 @@
 import { availableParallelism } from 'node:os';
 import { UnreadableImage } from '../learning/images/decode.ts';
 import type { OpenTree } from '../learning/images/file-tree.ts';
-import type { ShardPlan } from '../learning/images/plan-format.ts';
+import type { Access } from '../learning/images/listing.ts';
+import type { PlannedImage, ShardPlan } from '../learning/images/plan-format.ts';
 import { readImage } from '../learning/images/read-image.ts';
 
 /** Some seconds of work; the run itself looks at every image. */
@@ -11,12 +12,8 @@ const MOST_IMAGES = 2_000;
 export type Looked = { images: number; unreadable: { image: string; reason: string }[] };
 
 /** All images, or 2,000 spread evenly over the plan. */
-export async function lookAtSome({ chunks }: ShardPlan, size: number, openTree: OpenTree): Promise<Looked> {
-  const all = chunks.flatMap(({ images, sources }) => images.map((image) => ({ image, access: sources[image.source] })));
-  const stride = Math.max(1, all.length / MOST_IMAGES);
-  const chosen = Array.from({ length: Math.min(all.length, MOST_IMAGES) }, (_, i) => all[Math.floor(i * stride)]).filter(
-    (entry) => entry !== undefined,
-  );
+export async function lookAtSome(plan: ShardPlan, size: number, openTree: OpenTree): Promise<Looked> {
+  const chosen = chosenOf(plan);
   const unreadable: Looked['unreadable'] = [];
   let next = 0;
   const lane = async () => {
@@ -31,4 +28,16 @@ export async function lookAtSome({ chunks }: ShardPlan, size: number, openTree: 
   };
   await Promise.all(Array.from({ length: availableParallelism() }, lane));
   return { images: chosen.length, unreadable };
+}
+
+function chosenOf({ header, chunks }: ShardPlan): { image: PlannedImage; access: Access | undefined }[] {
+  const stride = Math.max(1, (header.pool.images + header.test.images) / MOST_IMAGES);
+  const chosen: { image: PlannedImage; access: Access | undefined }[] = [];
+  let seen = 0;
+  for (const { images, sources } of chunks) {
+    for (const image of images) {
+      if (seen++ === Math.floor(chosen.length * stride)) chosen.push({ image, access: sources[image.source] });
+    }
+  }
+  return chosen;
 }

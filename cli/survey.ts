@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
+import { countsOf } from '../learning/images/by-class.ts';
 import { openFolder } from '../learning/images/file-tree.ts';
 import type { Listing } from '../learning/images/listing.ts';
 import { listSource } from '../learning/images/sources.ts';
@@ -44,10 +45,10 @@ export async function survey(folder: string): Promise<Survey> {
   const csvName = inTrain.some((entry) => entry.isDirectory()) ? undefined : inTrain.find(({ name }) => /\.csv$/i.test(name))?.name;
   const csv = csvName ? join(train, csvName) : undefined;
   const listing = await listSource(csv ? { folder: train, labels: csv } : train, 'train', { openTree: openFolder, seed: 1 });
-  const counts = listing.classes.map((_, c) => listing.images.filter(({ label }) => label === c).length);
+  const counts = countsOf(listing.labels, listing.classes.length);
   if (listing.classes.length < 2)
     throw new BadInput(
-      `Cannot write a recipe as labelled images of two classes or more are needed: "${train}" has ${listing.images.length} images of ${listing.classes.length || 'no'} ${listing.classes.length === 1 ? 'class' : 'classes'}. Put each class in a folder of its own, or add a CSV with the columns file,label`,
+      `Cannot write a recipe as labelled images of two classes or more are needed: "${train}" has ${listing.labels.length} images of ${listing.classes.length || 'no'} ${listing.classes.length === 1 ? 'class' : 'classes'}. Put each class in a folder of its own, or add a CSV with the columns file,label`,
     );
   return {
     train,
@@ -61,12 +62,12 @@ export async function survey(folder: string): Promise<Survey> {
   };
 }
 
-async function medianSide({ access, images }: Listing): Promise<number | undefined> {
+async function medianSide({ access, labels, nameOf }: Listing): Promise<number | undefined> {
   if (access.kind === 'cifar10') return 32;
   if (access.kind === 'npz') return access.array.shape[1];
   if (access.kind !== 'files') return undefined;
-  const stride = Math.max(1, Math.floor(images.length / LOOKED_AT));
-  const chosen = images.filter((_, i) => i % stride === 0).slice(0, LOOKED_AT);
+  const stride = Math.max(1, Math.floor(labels.length / LOOKED_AT));
+  const chosen = Array.from({ length: Math.min(LOOKED_AT, Math.ceil(labels.length / stride)) }, (_, i) => nameOf(i * stride));
   const sides = await Promise.all(
     chosen
       .map(async ({ at }) => {

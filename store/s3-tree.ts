@@ -39,14 +39,12 @@ function treeOn(connection: Connection, root: string, prefix: string): FileTree 
   return {
     root,
     find,
-    async list() {
+    async *list() {
       if (!(await attempt('read images', () => client.bucketExists(bucket)))) throw missing(root, connection.place);
-      const files: FileInfo[] = [];
       for await (const { key, bytes, modified } of listObjects(connection, prefix)) {
         const path = key.slice(prefix.length);
-        if (isFile(path)) files.push({ path, bytes, modified: wholeSeconds(modified) });
+        if (isFile(path)) yield [{ path, bytes, modified: wholeSeconds(modified) }];
       }
-      return files;
     },
     async read(path) {
       const bytes = await readBytes(connection, keyOf(path));

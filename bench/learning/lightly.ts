@@ -63,7 +63,7 @@ export async function writeJob(folder: string, recipe: Recipe): Promise<string> 
   const { header, chunks } = await planShards({ images, seed, openTree: openFolder });
   const decoded = async (role: 'pool' | 'test') => {
     const shards: Shard[] = [];
-    for (const chunk of chunks.filter((one) => one.role === role))
+    for (const chunk of [...chunks].filter((one) => one.role === role))
       shards.push(readShard((await writeShard(chunk, images.size, openFolder)).bytes));
     await writeFile(join(folder, `${role}.bin`), Buffer.concat(shards.map(({ images: pixels }) => pixels)));
     return Int32Array.from(shards.flatMap(({ labels }) => [...labels]));

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { isTeachersSize } from '../../contracts/architecture.ts';
 import { labelDraws, type Recipe } from '../../contracts/recipe.ts';
 import { viewsGigabytes, viewsWhere } from '../../contracts/segments.ts';
+import { countsOf } from '../../learning/images/by-class.ts';
 import { openFolder } from '../../learning/images/file-tree.ts';
 import type { ShardPlan } from '../../learning/images/plan-format.ts';
 import { accuracyText, count, isShare, percent, sharesOf, shareText } from '../../report/summary.ts';
@@ -49,18 +50,13 @@ export async function check(context: Context, file: string, options: { json?: bo
 type Facts = ReturnType<typeof factsOf>;
 
 function factsOf(recipe: Recipe, run: string, plan: ShardPlan, draws: Drawn[], looked: Looked, precision: 'float32' | 'bfloat16') {
-  const { header, chunks } = plan;
-  const { classes, pool, test, size } = header;
-  const labelsOf = (role: 'pool' | 'test') =>
-    chunks.filter((chunk) => chunk.role === role).flatMap(({ images }) => images.map(({ label }) => label));
-  const perClass = (labels: number[]) => classes.map((_, c) => labels.reduce((sum, label) => sum + (label === c ? 1 : 0), 0));
-  const [learn, tested] = [labelsOf('pool'), labelsOf('test')];
+  const { classes, pool, test, size } = plan.header;
+  const [learn, tested] = [countsOf(plan.labelsOf('pool'), classes.length), countsOf(plan.labelsOf('test'), classes.length)];
   const work = workOf(recipe, pool.images, draws);
   const seconds = secondsFor(work.pretrain + work.labels + work.distill, recipe.encoder.width, availableParallelism(), precision);
-  const counts = [perClass(learn), perClass(tested)];
   return {
     run,
-    classes: classes.map((name, c) => ({ name, learn: counts[0]?.[c] ?? 0, test: counts[1]?.[c] ?? 0 })),
+    classes: classes.map((name, c) => ({ name, learn: learn[c] ?? 0, test: tested[c] ?? 0 })),
     pool,
     test,
     size,

@@ -1,4 +1,5 @@
 /** Images kept as arrays in few large files: MedMNIST's NPZ and CIFAR-10's binary batches. */
+import { FileList } from './file-list.ts';
 import { type FileInfo, type FileTree, type OpenTree, splitPath } from './file-tree.ts';
 import { fingerprintOf, type Listing, ordinal, type Role, refuseImages, withClasses } from './listing.ts';
 import { BrokenArray, INFLATE_LIMIT, integersOf, type NpyArray, openNpz, readArray } from './npz.ts';
@@ -7,7 +8,7 @@ const isImages = ({ dtype, shape }: NpyArray) =>
   /u1$/.test(dtype) && (shape.length === 3 || (shape.length === 4 && [1, 3].includes(shape[3]!)));
 
 /** One class for each image, as [n] or [n, 1]. */
-async function readLabels(tree: FileTree, path: string, array: NpyArray, images: number): Promise<number[]> {
+async function readLabels(tree: FileTree, path: string, array: NpyArray, images: number): Promise<ArrayLike<number>> {
   const [count, ...others] = array.shape;
   if (count !== images || others.some((side) => side !== 1))
     throw new BrokenArray(`there must be one label an image: labels [${array.shape}], images ${images}`);
@@ -40,13 +41,12 @@ export async function listNpz(source: string, role: Role, openTree: OpenTree): P
     return refuseImages('an .npz must be in the MedMNIST layout', `"${source}", ${error.message}`);
   });
   if (images.shape[0] === 0) refuseImages('a source must hold images', `"${source}" has none in ${part}_images`);
-  const listed = Array.from({ length: images.shape[0]! }, (_, i) => ({
-    id: `${part}/${ordinal(i)}`,
-    at: String(i),
-    name: labels && String(labels[i]),
-  }));
-  const access = { kind: 'npz' as const, root, path: name, modified: info.modified, array: images };
-  return { ...withClasses(listed), access, fingerprint: fingerprintOf([info], part) };
+  return {
+    ...withClasses(images.shape[0]!, (position) => labels && String(labels[position])),
+    nameOf: (position) => ({ id: `${part}/${ordinal(position)}`, at: String(position) }),
+    access: { kind: 'npz', root, path: name, modified: info.modified, array: images },
+    fingerprint: fingerprintOf(FileList.of([info]), part),
+  };
 }
 
 /** One record of a batch: label, then 32 × 32 pixels of red, of green, of blue. */
@@ -55,8 +55,8 @@ export const CIFAR_SIDE = 32;
 const TRAIN_BATCH = /^data_batch_\d+\.bin$/;
 const TEST_BATCH = /^test_batch\.bin$/;
 
-/** Whether the files of a folder are CIFAR-10's binary version. */
-export const isCifar = (files: FileInfo[]) => files.some(({ path }) => TRAIN_BATCH.test(path) || TEST_BATCH.test(path));
+/** Whether a file is a batch of CIFAR-10's binary version. */
+export const isCifarBatch = ({ path }: FileInfo) => TRAIN_BATCH.test(path) || TEST_BATCH.test(path);
 
 async function classNames(tree: FileTree): Promise<string[]> {
   const info = await tree.find('batches.meta.txt');
@@ -65,27 +65,37 @@ async function classNames(tree: FileTree): Promise<string[]> {
 }
 
 /** The label of each record. Whole batches are read (30 MB each): one request, not ten thousand. */
-async function batchLabels(tree: FileTree, { path, bytes }: FileInfo): Promise<number[]> {
+async function batchLabels(tree: FileTree, { path, bytes }: FileInfo): Promise<Uint8Array> {
   if (bytes === 0 || bytes % CIFAR_RECORD !== 0)
     refuseImages(`a CIFAR-10 batch must consist of records of ${CIFAR_RECORD} bytes`, `"${tree.root}/${path}" has ${bytes} bytes`);
   const batch = await tree.read(path);
-  return Array.from({ length: bytes / CIFAR_RECORD }, (_, i) => batch[i * CIFAR_RECORD]!);
+  return Uint8Array.from({ length: bytes / CIFAR_RECORD }, (_, i) => batch[i * CIFAR_RECORD]!);
 }
 
-/** A folder of CIFAR-10 binary batches: `data_batch_*.bin` to train, `test_batch.bin` to test, names from `batches.meta.txt`. */
+/**
+ * A folder of CIFAR-10 binary batches: `data_batch_*.bin` to train, `test_batch.bin` to test, names from `batches.meta.txt`.
+ * @param files  its batches
+ */
 export async function listCifar(tree: FileTree, files: FileInfo[], role: Role): Promise<Listing> {
   const pattern = role === 'test' ? TEST_BATCH : TRAIN_BATCH;
   const batches = files.filter(({ path }) => pattern.test(path)).sort((a, b) => (a.path < b.path ? -1 : 1));
   if (batches.length === 0)
     refuseImages(`a folder of CIFAR-10 batches must hold ${role === 'test' ? 'test_batch.bin' : 'data_batch_*.bin'}`, `"${tree.root}"`);
   const names = await classNames(tree);
-  const listed: { id: string; at: string; name: string | undefined }[] = [];
-  for (const batch of batches) {
-    const labels = await batchLabels(tree, batch);
-    labels.forEach((label, i) => {
-      const name = role === 'unlabelled' ? undefined : (names[label] ?? String(label));
-      listed.push({ id: `${batch.path.replace(/\.bin$/, '')}/${ordinal(i)}`, at: `${batch.path}/${i}`, name });
-    });
-  }
-  return { ...withClasses(listed), access: { kind: 'cifar10', root: tree.root }, fingerprint: fingerprintOf(batches, names.join()) };
+  const parts: Uint8Array[] = [];
+  for (const batch of batches) parts.push(await batchLabels(tree, batch));
+  const labels = Buffer.concat(parts);
+  return {
+    ...withClasses(labels.length, (position) =>
+      role === 'unlabelled' ? undefined : (names[labels[position]!] ?? String(labels[position])),
+    ),
+    nameOf(position) {
+      let [batch, index] = [0, position];
+      while (index >= parts[batch]!.length) index -= parts[batch++]!.length;
+      const { path } = batches[batch]!;
+      return { id: `${path.replace(/\.bin$/, '')}/${ordinal(index)}`, at: `${path}/${index}` };
+    },
+    access: { kind: 'cifar10', root: tree.root },
+    fingerprint: fingerprintOf(FileList.of(batches), names.join()),
+  };
 }

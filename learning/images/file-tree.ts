@@ -1,6 +1,6 @@
 /** Where source files lie: a folder on disk or a prefix in a bucket, seen the same way. The bucket's tree is in `store/`. */
 import type { Dirent } from 'node:fs';
-import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { open, opendir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../contracts/failures.ts';
 
@@ -14,8 +14,8 @@ export type FileInfo = { path: string; bytes: number; modified: number };
 export type FileTree = {
   /** Folder or `s3://bucket/prefix`, for messages. */
   readonly root: string;
-  /** Every file below the root, in any order; hidden folders may be left out. */
-  list(): Promise<FileInfo[]>;
+  /** Every file below the root, some at a time, in any order; hidden folders may be left out. */
+  list(): AsyncIterable<FileInfo[]>;
   /** One file, or undefined when there is none. */
   find(path: string): Promise<FileInfo | undefined>;
   read(path: string): Promise<Buffer>;
@@ -46,39 +46,52 @@ function explain(error: unknown, path: string): never {
 
 const STATS_AT_ONCE = 64;
 
-/** Files and folders behind the entries of one folder; links are followed, dangling ones left out. */
-async function look(root: string, folder: string, entries: Dirent[]): Promise<{ files: FileInfo[]; folders: string[] }> {
-  const [files, folders]: [FileInfo[], string[]] = [[], []];
+type Found = { files: FileInfo[]; folders: string[]; linked: string[] };
+
+/** Files, folders and linked folders behind some entries of a folder; links are followed, dangling ones left out. */
+async function look(root: string, folder: string, entries: Dirent[]): Promise<Found> {
+  const [files, folders, linked]: [FileInfo[], string[], string[]] = [[], [], []];
   const inspect = async (entry: Dirent) => {
     const path = folder ? `${folder}/${entry.name}` : entry.name;
     if (entry.isDirectory()) return void folders.push(path);
     const info = await stat(join(root, path)).catch((error) => (codeOf(error) === 'ENOENT' ? undefined : explain(error, join(root, path))));
-    if (info?.isDirectory()) folders.push(path);
+    if (info?.isDirectory()) linked.push(path);
     else if (info?.isFile()) files.push({ path, bytes: info.size, modified: Math.trunc(info.mtimeMs) });
   };
-  for (let i = 0; i < entries.length; i += STATS_AT_ONCE) await Promise.all(entries.slice(i, i + STATS_AT_ONCE).map(inspect));
-  return { files, folders };
+  await Promise.all(entries.map(inspect));
+  return { files, folders, linked };
 }
 
-async function listFolder(root: string): Promise<FileInfo[]> {
-  const found: FileInfo[] = [];
+/** What is not hidden in a folder, some entries at a time: it may hold millions. */
+async function* entriesOf(path: string): AsyncGenerator<Dirent[]> {
+  let some: Dirent[] = [];
+  for await (const entry of await opendir(path, { bufferSize: STATS_AT_ONCE }).catch((error) => explain(error, path))) {
+    if (entry.name.startsWith('.')) continue;
+    some.push(entry);
+    if (some.length < STATS_AT_ONCE) continue;
+    yield some;
+    some = [];
+  }
+  yield some;
+}
+
+/** Every folder is looked at once: by its own path rather than by a link, and by the first of several links. */
+async function* listFolder(root: string): AsyncGenerator<FileInfo[]> {
   const seen = new Set<string>(); // real paths: a link to a folder above would go on for ever
-  const open = [''];
-  for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
+  const [open, links]: [string[], string[]] = [[''], []];
+  const next = () => open.pop() ?? links.sort().shift();
+  for (let folder = next(); folder !== undefined; folder = next()) {
     const path = join(root, folder);
     const real = await realpath(path).catch((error) => explain(error, path));
     if (seen.has(real)) continue;
     seen.add(real);
-    const entries = await readdir(path, { withFileTypes: true }).catch((error) => explain(error, path));
-    const { files, folders } = await look(
-      root,
-      folder,
-      entries.filter(({ name }) => !name.startsWith('.')),
-    );
-    for (const file of files) found.push(file); // no spread: a folder may hold a million files
-    for (const inner of folders) open.push(inner);
+    for await (const entries of entriesOf(path)) {
+      const { files, folders, linked } = await look(root, folder, entries);
+      yield files;
+      open.push(...folders);
+      links.push(...linked);
+    }
   }
-  return found;
 }
 
 async function readPart(path: string, start: number, end: number): Promise<Buffer> {

@@ -1,5 +1,6 @@
 /** Which of the drawn labels stay out of a training, so that they can tell what it is worth, or how honest the student's probabilities are. */
 import { randomStream } from '../random.ts';
+import { byClass, countsOf } from './by-class.ts';
 
 /**
  * Images that one temperature needs. With fifty it is known to a factor of 1.4 for ten classes and 2 for two (95 % of the time), with
@@ -28,15 +29,9 @@ export type HeldOut = { training: Int32Array; heldOut: Int32Array };
  * @param draw    which draw of labels, 0, 1, …
  */
 export function holdOut(labels: Int32Array, drawn: Int32Array, share: number, draw: number, seed: number): HeldOut {
-  const members = new Map<number, number[]>();
-  for (const position of drawn) {
-    const label = labels[position]!;
-    members.set(label, members.get(label) ?? []);
-    members.get(label)!.push(position);
-  }
   const settled = Math.min(share, MOST / drawn.length);
-  const held = [...members].flatMap(([label, positions]) => {
-    const count = Math.min(positions.length - 1, Math.round(settled * positions.length));
+  const held = byClass(labels, classesIn(labels), drawn).flatMap((positions, label) => {
+    const count = Math.max(0, Math.min(positions.length - 1, Math.round(settled * positions.length)));
     const order = randomStream(seed, 'held out', draw, label).permutation(positions.length);
     return Array.from(order.subarray(0, count), (i) => positions[i]!);
   });
@@ -44,6 +39,8 @@ export function holdOut(labels: Int32Array, drawn: Int32Array, share: number, dr
   const isHeld = new Set(held);
   return { training: drawn.filter((position) => !isHeld.has(position)), heldOut: Int32Array.from(held).sort() };
 }
+
+const classesIn = (labels: Int32Array) => labels.reduce((most, label) => Math.max(most, label + 1), 0);
 
 /**
  * Labels in two, so that trainings on the one part are judged by the other: whole trainings by a fifth, which must be 100 images; or, with
@@ -69,9 +66,11 @@ function tooFewForTrainings({ training, heldOut }: HeldOut): string | undefined 
 }
 
 function tooFewForEpochs(labels: Int32Array, { training, heldOut }: HeldOut, classes: string[]): string | undefined {
-  const counts = new Map<number, number>();
-  for (const position of [...training, ...heldOut]) counts.set(labels[position]!, (counts.get(labels[position]!) ?? 0) + 1);
-  const [rarest, images] = [...counts].reduce((least, entry) => (entry[1] < least[1] ? entry : least));
+  const left = countsOf(labels, classes.length, heldOut);
+  const counts = countsOf(labels, classes.length, training).map((count, label) => count + left[label]!);
+  const [rarest, images] = [...counts.entries()]
+    .filter(([, count]) => count > 0)
+    .reduce((least, entry) => (entry[1] < least[1] ? entry : least));
   if (images < LEAST_OF_CLASS)
     return `${LEAST_OF_CLASS} labelled images of every class are needed: of "${classes[rarest]}" there are ${images}`;
   if (heldOut.length > 0) return undefined;

@@ -49,7 +49,7 @@ const listed = (rows: Row[]) => {
  * @param files  paths that exist, relative to the folder
  * @throws Failure InvalidImages: not a CSV, columns missing, files missing (the first few with their lines), two labels for a file
  */
-export function readLabelTable(csv: string, text: string, files: ReadonlySet<string>): Map<string, string> {
+export function readLabelTable(csv: string, text: string, files: Pick<ReadonlySet<string>, 'has'>): Map<string, string> {
   const rows = parseRows(csv, text);
   const missing = rows.filter(({ file }) => !files.has(file));
   if (missing.length) fail(csv, 'every file it names must exist', `${missing.length} of ${rows.length} missing: ${listed(missing)}`);

@@ -2,6 +2,7 @@
 import { Failure } from '../../contracts/failures.ts';
 import type { LabelDraw, LabelShare } from '../../contracts/recipe.ts';
 import { randomStream } from '../random.ts';
+import { byClass } from './by-class.ts';
 import { type OpenTree, plainPath, splitPath } from './file-tree.ts';
 
 type Drawn = Extract<LabelDraw, Exclude<LabelShare, { file: string }>>;
@@ -22,13 +23,15 @@ const SHOWN = 5;
  */
 export function drawLabels(labels: Int32Array, classes: number, draw: Drawn, seed: number): Int32Array {
   const countOf = 'perClass' in draw ? perClassOf(draw) : fractionOf(draw);
-  const members = Array.from({ length: classes }, (): number[] => []);
-  labels.forEach((label, position) => members[label]?.push(position));
-  const drawn = members.flatMap((positions, label) => {
+  const members = byClass(labels, classes);
+  const counts = members.map(({ length }) => length && countOf(length));
+  const drawn = new Int32Array(counts.reduce((sum, count) => sum + count, 0));
+  let filled = 0;
+  for (const [label, positions] of members.entries()) {
     const order = randomStream(seed, 'labels', draw.draw, label).permutation(positions.length);
-    return Array.from(order.subarray(0, positions.length && countOf(positions.length)), (i) => positions[i]!);
-  });
-  return Int32Array.from(drawn).sort();
+    for (const i of order.subarray(0, counts[label])) drawn[filled++] = positions[i]!;
+  }
+  return drawn.sort();
 }
 
 function fractionOf({ fraction }: { fraction: number }): (images: number) => number {

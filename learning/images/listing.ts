@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { Failure } from '../../contracts/failures.ts';
-import type { FileInfo } from './file-tree.ts';
+import type { FileList } from './file-list.ts';
 
 const NpyArray = z.strictObject({
   dtype: z.string(),
@@ -24,11 +24,21 @@ export const Access = z.discriminatedUnion('kind', [
 ]);
 export type Access = z.infer<typeof Access>;
 
-/** One image: `id` is unique in its role, `label` an index into the classes of its listing or −1, `at` its place (see Access). */
-export type ListedImage = { id: string; label: number; at: string };
+/** One image: `id` is unique in its role, `at` its place (see Access). */
+export type ImageName = { id: string; at: string };
 
-/** The images of one source in a stable order. `classes` are those that occur; `fingerprint` changes when a file does. */
-export type Listing = { classes: string[]; images: ListedImage[]; access: Access; fingerprint: string };
+/**
+ * The images of one source in a stable order. `classes` are those that occur; `fingerprint` changes when a file does. There may be
+ * millions: each has a label, an index into the classes or −1, and its name is made when it is asked for.
+ */
+export type Listing = {
+  classes: string[];
+  /** int32 [N] */
+  labels: Int32Array;
+  nameOf(position: number): ImageName;
+  access: Access;
+  fingerprint: string;
+};
 
 export type Role = 'train' | 'test' | 'unlabelled';
 
@@ -42,19 +52,32 @@ export const sha256 = (text: string) => createHash('sha256').update(text).digest
 export const byCodeUnits = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Hash over path, size and time of files: reads none of them. `extra` is whatever else decides the listing. */
-export function fingerprintOf(files: FileInfo[], ...extra: string[]): string {
-  const lines = files.map(({ path, bytes, modified }) => JSON.stringify([path, bytes, modified])).sort(byCodeUnits);
-  return sha256([...lines, ...extra].join('\n'));
+export function fingerprintOf(files: FileList, ...extra: string[]): string {
+  const hash = createHash('sha256');
+  for (const { path, bytes, modified } of files.inJsonOrder()) hash.update(`${JSON.stringify([path, bytes, modified])}\n`);
+  return hash.update(extra.join('\n')).digest('hex');
 }
 
 /** Index as it stands in ids, so that they sort as numbers do. */
 export const ordinal = (index: number) => String(index).padStart(5, '0');
 
-/** Class names in order (numbers as numbers), and the images' labels by name turned into their indices. */
-export function withClasses(images: { id: string; at: string; name: string | undefined }[]): Pick<Listing, 'classes' | 'images'> {
-  const names = new Set(images.flatMap(({ name }) => (name === undefined ? [] : [name])));
-  const numeric = [...names].every((name) => /^\d+$/.test(name));
-  const classes = [...names].sort(numeric ? (a, b) => Number(a) - Number(b) : byCodeUnits);
-  const indices = new Map(classes.map((name, i) => [name, i]));
-  return { classes, images: images.map(({ id, at, name }) => ({ id, at, label: name === undefined ? -1 : indices.get(name)! })) };
+/**
+ * Class names in order (numbers as numbers), and the images' labels as their indices.
+ * @param images   how many there are
+ * @param classOf  name of the class of an image, or undefined for none
+ */
+export function withClasses(images: number, classOf: (position: number) => string | undefined): Pick<Listing, 'classes' | 'labels'> {
+  const names = new Map<string, number>(); // in the order in which they are met
+  const labels = new Int32Array(images);
+  for (let i = 0; i < images; i++) {
+    const name = classOf(i);
+    if (name !== undefined && !names.has(name)) names.set(name, names.size);
+    labels[i] = name === undefined ? -1 : names.get(name)!;
+  }
+  const numeric = [...names.keys()].every((name) => /^\d+$/.test(name));
+  const classes = [...names.keys()].sort(numeric ? (a, b) => Number(a) - Number(b) : byCodeUnits);
+  const places = new Map(classes.map((name, i) => [name, i]));
+  const indices = Int32Array.from(names.keys(), (name) => places.get(name)!);
+  for (let i = 0; i < images; i++) if (labels[i]! >= 0) labels[i] = indices[labels[i]!]!;
+  return { classes, labels };
 }

@@ -159,7 +159,7 @@ async function inflate(tree: FileTree, path: string, { start, packed, skip }: Np
 }
 
 /** Whole numbers of any of NumPy's integer types. */
-export function integersOf(bytes: Buffer, { dtype }: NpyArray): number[] {
+export function integersOf(bytes: Buffer, { dtype }: NpyArray): Float64Array {
   const [order, kind, size] = [dtype[0], dtype[1], ITEM_BYTES(dtype)];
   const count = bytes.length / size;
   if ((kind !== 'i' && kind !== 'u') || (order === '>' && size > 1)) refuse(`labels must be little-endian integers, not ${dtype}`);
@@ -167,5 +167,5 @@ export function integersOf(bytes: Buffer, { dtype }: NpyArray): number[] {
     if (size === 8) return Number(kind === 'i' ? bytes.readBigInt64LE(i * 8) : bytes.readBigUInt64LE(i * 8));
     return kind === 'i' ? bytes.readIntLE(i * size, size) : bytes.readUIntLE(i * size, size);
   };
-  return Array.from({ length: count }, (_, i) => at(i));
+  return Float64Array.from({ length: count }, (_, i) => at(i));
 }

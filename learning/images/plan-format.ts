@@ -24,11 +24,16 @@ export type PlannedImage = z.infer<typeof PlannedImage>;
 export const PlanChunk = z.strictObject({ role: z.enum(['pool', 'test']), sources: z.array(Access), images: z.array(PlannedImage) });
 export type PlanChunk = z.infer<typeof PlanChunk>;
 
-export type ShardPlan = { header: PlanHeader; chunks: PlanChunk[] };
+/** Chunks are made one at a time, whenever they are gone through: together they would name every image there is. */
+export type ShardPlan = {
+  header: PlanHeader;
+  chunks: Iterable<PlanChunk>;
+  /** Labels of all images of a part in the order of its shards, int32 [N], −1 for none. */
+  labelsOf(role: PlanChunk['role']): Int32Array;
+};
 
-export function encodePlan({ header, chunks }: ShardPlan): { header: string; chunks: string[] } {
-  return { header: JSON.stringify(header), chunks: chunks.map((chunk) => JSON.stringify(chunk)) };
-}
+export const encodeHeader = (header: PlanHeader): string => JSON.stringify(header);
+export const encodeChunk = (chunk: PlanChunk): string => JSON.stringify(chunk);
 
 /** @throws ZodError or SyntaxError when the text is no header */
 export const decodeHeader = (text: string): PlanHeader => PlanHeader.parse(JSON.parse(text));

@@ -2,17 +2,20 @@
 import { Failure } from '../../contracts/failures.ts';
 import type { ImageSource, Recipe } from '../../contracts/recipe.ts';
 import { randomStream } from '../random.ts';
+import { byClass, numbersWhere } from './by-class.ts';
 import type { OpenTree } from './file-tree.ts';
 import { type Access, type Listing, sha256 } from './listing.ts';
 import type { PlanChunk, PlannedImage, ShardPlan } from './plan-format.ts';
 import { listSource } from './sources.ts';
+import { TextIndex } from './text-index.ts';
 
 const SHARD_IMAGES = 1024;
 const SHARD_BYTES = 64 * 2 ** 20;
 
 export type PlanInput = { images: Recipe['images']; seed: number; openTree: OpenTree };
 
-type Parts = { classes: string[]; pool: PlannedImage[]; test: PlannedImage[]; sources: Access[] };
+/** Images of each part by their numbers, int32. */
+type Parts = { pool: Int32Array; test: Int32Array };
 
 function refuse(rule: string, state: string): never {
   throw new Failure('InvalidImages', `Cannot plan shards as ${rule}: ${state}`);
@@ -21,10 +24,42 @@ function refuse(rule: string, state: string): never {
 const describe = (source: ImageSource) =>
   typeof source === 'string' ? `"${source}"` : 'folder' in source ? `"${source.folder}"` : `generated ${source.generated}`;
 
-const planned = ({ images }: Listing, source: number): PlannedImage[] => images.map((image) => ({ ...image, source }));
-
 /** Images of a shard: at most 1024 and at most 64 MiB of pixels, so that any worker holds a few in memory. */
 export const shardImages = (size: number): number => Math.max(1, Math.min(SHARD_IMAGES, Math.floor(SHARD_BYTES / (size * size * 3))));
+
+/** The images of all sources, numbered through: those of a source after those of the one before. */
+class NumberedImages {
+  readonly count: number;
+  readonly sources: Access[];
+  readonly #listings: Listing[];
+  readonly #firsts: number[] = [];
+
+  constructor(listings: Listing[]) {
+    this.#listings = listings;
+    this.sources = listings.map(({ access }) => access);
+    let count = 0;
+    for (const { labels } of listings) {
+      this.#firsts.push(count);
+      count += labels.length;
+    }
+    this.count = count;
+  }
+
+  sourceOf(image: number): number {
+    return this.#firsts.findLastIndex((first) => first <= image);
+  }
+
+  label(image: number): number {
+    const source = this.sourceOf(image);
+    return this.#listings[source]!.labels[image - this.#firsts[source]!]!;
+  }
+
+  at(image: number): PlannedImage {
+    const source = this.sourceOf(image);
+    const { id, at } = this.#listings[source]!.nameOf(image - this.#firsts[source]!);
+    return { id, at, label: this.label(image), source };
+  }
+}
 
 function checkClasses({ classes }: Listing, source: ImageSource): void {
   if (classes.length === 0) {
@@ -37,30 +72,27 @@ function checkClasses({ classes }: Listing, source: ImageSource): void {
 }
 
 /**
- * Split off a share of each class, at least one image and never all; drawn by class, so that another class changes nothing here.
- * Unlabelled images stay.
+ * A share of each class to test with, at least one image and never all; drawn by class, so that another class changes nothing here.
+ * @returns uint8 [N], 1 for an image to test with; unlabelled ones stay
  */
-function splitTest(
-  images: PlannedImage[],
-  classes: string[],
-  share: number,
-  seed: number,
-): { train: PlannedImage[]; test: PlannedImage[] } {
-  const test = new Set<PlannedImage>();
-  const byClass = classes.map((): PlannedImage[] => []);
-  for (const image of images) byClass[image.label]?.push(image);
+function splitTest({ labels, classes }: Listing, share: number, seed: number): Uint8Array {
+  const isTest = new Uint8Array(labels.length);
+  const members = byClass(labels, classes.length);
   for (const [label, name] of classes.entries()) {
-    const members = byClass[label]!;
-    if (members.length < 2)
-      refuse('a class needs 2 labelled images to split a test set off', `"${name}" has ${members.length} (name a test set, or add images)`);
-    const count = Math.min(members.length - 1, Math.max(1, Math.round(share * members.length)));
-    for (const position of randomStream(seed, 'test', name).permutation(members.length).subarray(0, count)) test.add(members[position]!);
+    const positions = members[label]!;
+    if (positions.length < 2)
+      refuse(
+        'a class needs 2 labelled images to split a test set off',
+        `"${name}" has ${positions.length} (name a test set, or add images)`,
+      );
+    const count = Math.min(positions.length - 1, Math.max(1, Math.round(share * positions.length)));
+    for (const i of randomStream(seed, 'test', name).permutation(positions.length).subarray(0, count)) isTest[positions[i]!] = 1;
   }
-  return { train: images.filter((image) => !test.has(image)), test: images.filter((image) => test.has(image)) };
+  return isTest;
 }
 
-/** Images of the test source under the classes of training; those without a label cannot test anything. */
-function testImages(listing: Listing, classes: string[], source: ImageSource): PlannedImage[] {
+/** The test source under the classes of training. */
+function underClasses(listing: Listing, classes: string[], source: ImageSource): Listing {
   const unseen = listing.classes.filter((name) => !classes.includes(name));
   if (unseen.length) {
     refuse(
@@ -68,9 +100,9 @@ function testImages(listing: Listing, classes: string[], source: ImageSource): P
       `${describe(source)} has ${unseen.map((name) => `"${name}"`).join(', ')}, training has ${classes.join(', ')}`,
     );
   }
-  const labelled = planned(listing, 1).filter(({ label }) => label >= 0);
-  if (labelled.length === 0) refuse('a test set needs labelled images', `${describe(source)} has none`);
-  return labelled.map((image) => ({ ...image, label: classes.indexOf(listing.classes[image.label]!) }));
+  if (listing.classes.length === 0) refuse('a test set needs labelled images', `${describe(source)} has none`);
+  const indices = listing.classes.map((name) => classes.indexOf(name));
+  return { ...listing, labels: listing.labels.map((label) => (label < 0 ? -1 : indices[label]!)) };
 }
 
 /** Where an image lies, the same for every source that names it. */
@@ -80,33 +112,41 @@ function placeOf(access: Access, at: string): string {
 }
 
 /** Test images never enter the pool: an unlabelled one there is left out, a labelled one is a mistake. */
-function keepApart({ pool, test, sources, ...rest }: Parts): Parts {
-  const place = ({ source, at }: PlannedImage) => placeOf(sources[source]!, at);
-  const tested = new Set(test.map(place));
-  const both = pool.filter((image) => tested.has(place(image)));
-  const labelled = both.filter(({ label }) => label >= 0);
-  if (labelled.length) refuse('test images must not be labelled for training too', `${labelled.length} are, such as "${labelled[0]!.id}"`);
-  const left = both.length ? pool.filter((image) => !tested.has(place(image))) : pool;
-  return { ...rest, pool: left, test, sources };
+function keepApart(all: NumberedImages, { pool, test }: Parts): Parts {
+  const place = (image: number) => {
+    const { source, at } = all.at(image);
+    return placeOf(all.sources[source]!, at);
+  };
+  const tested = new TextIndex(test.length, (i) => place(test[i]!));
+  for (const i of test.keys()) tested.add(i);
+  let [labelled, first] = [0, -1];
+  const left = numbersWhere(pool.length, (i) => {
+    const isTested = tested.has(place(pool[i]!));
+    if (isTested && all.label(pool[i]!) >= 0 && labelled++ === 0) first = pool[i]!;
+    return !isTested;
+  });
+  if (labelled > 0) refuse('test images must not be labelled for training too', `${labelled} are, such as "${all.at(first).id}"`);
+  return { pool: left.map((i) => pool[i]!), test };
 }
 
-function checkIds(images: PlannedImage[], part: string): void {
-  const seen = new Set<string>();
-  for (const { id } of images) {
-    if (seen.has(id)) refuse(`every image of the ${part} needs a name of its own`, `"${id}" occurs twice`);
-    seen.add(id);
-  }
+function checkIds(all: NumberedImages, images: Int32Array, part: string): void {
+  const seen = new TextIndex(images.length, (i) => all.at(images[i]!).id);
+  for (const [i, image] of images.entries())
+    if (!seen.add(i)) refuse(`every image of the ${part} needs a name of its own`, `"${all.at(image).id}" occurs twice`);
 }
 
 /** Seeded order, so that folders of a class never become shards of one class. */
-function toChunks(role: PlanChunk['role'], images: PlannedImage[], sources: Access[], size: number, seed: number): PlanChunk[] {
-  const order = randomStream(seed, 'shards', role).permutation(images.length);
+const shuffled = (role: PlanChunk['role'], images: Int32Array, seed: number): Int32Array =>
+  randomStream(seed, 'shards', role)
+    .permutation(images.length)
+    .map((i) => images[i]!);
+
+function* toChunks(all: NumberedImages, role: PlanChunk['role'], images: Int32Array, size: number): Generator<PlanChunk> {
   const perShard = shardImages(size);
-  return Array.from({ length: Math.ceil(images.length / perShard) }, (_, shard) => ({
-    role,
-    sources,
-    images: Array.from(order.subarray(shard * perShard, (shard + 1) * perShard), (position) => images[position]!),
-  }));
+  for (let first = 0; first < images.length; first += perShard) {
+    const some = images.subarray(first, first + perShard);
+    yield { role, sources: all.sources, images: Array.from(some, (image) => all.at(image)) };
+  }
 }
 
 async function listUnlabelled({ images, seed, openTree }: PlanInput): Promise<Listing[]> {
@@ -114,28 +154,29 @@ async function listUnlabelled({ images, seed, openTree }: PlanInput): Promise<Li
   for (const [i, source] of images.unlabelled.entries()) {
     const name = `unlabelled-${i + 1}`;
     const listing = await listSource(source, 'unlabelled', { openTree, seed, name });
-    listings.push({
-      ...listing,
-      images: listing.images.map((image) => ({ ...image, id: image.id.startsWith(`${name}/`) ? image.id : `${name}/${image.id}` })),
-    });
+    const nameOf = (position: number) => {
+      const { id, at } = listing.nameOf(position);
+      return { id: id.startsWith(`${name}/`) ? id : `${name}/${id}`, at };
+    };
+    listings.push({ ...listing, nameOf });
   }
   return listings;
 }
 
-function divide(train: Listing, test: Listing | undefined, unlabelled: Listing[], { images, seed }: PlanInput): Parts {
-  const { classes } = train;
-  const sources = [train, ...(test ? [test] : []), ...unlabelled].map(({ access }) => access);
-  const extra = unlabelled.flatMap((listing, i) => planned(listing, i + (test ? 2 : 1)));
-  const all = planned(train, 0);
-  const split = test ? { train: all, test: testImages(test, classes, images.test!) } : splitTest(all, classes, images.testFraction, seed);
-  return keepApart({ classes, sources, pool: [...split.train, ...extra], test: split.test });
+/** Which images are for the pool and which to test with. @param test  whether there is a source of its own for these, the second one */
+function divide(all: NumberedImages, train: Listing, test: boolean, { images, seed }: PlanInput): Parts {
+  const split = test ? undefined : splitTest(train, images.testFraction, seed);
+  const isOfTestSource = (image: number) => test && all.sourceOf(image) === 1;
+  return keepApart(all, {
+    pool: numbersWhere(all.count, (image) => !(split ? split[image] : isOfTestSource(image))),
+    test: numbersWhere(all.count, (image) => (split ? split[image] === 1 : isOfTestSource(image) && all.label(image) >= 0)),
+  });
 }
 
-const countPart = (images: PlannedImage[], chunks: PlanChunk[], role: PlanChunk['role']) => ({
-  images: images.length,
-  shards: chunks.filter((chunk) => chunk.role === role).length,
-  labelled: images.filter(({ label }) => label >= 0).length,
-});
+function countPart(all: NumberedImages, images: Int32Array, size: number) {
+  const labelled = images.reduce((sum, image) => sum + (all.label(image) >= 0 ? 1 : 0), 0);
+  return { images: images.length, shards: Math.ceil(images.length / shardImages(size)), labelled };
+}
 
 /**
  * List all sources of a recipe, check them, split a test set off when none is named, and assign images to shards. The same
@@ -145,23 +186,32 @@ const countPart = (images: PlannedImage[], chunks: PlanChunk[], role: PlanChunk[
  */
 export async function planShards(input: PlanInput): Promise<ShardPlan> {
   const { images, seed, openTree } = input;
+  const { size } = images;
   const train = await listSource(images.train, 'train', { openTree, seed });
   checkClasses(train, images.train);
-  const testListing = images.test ? await listSource(images.test, 'test', { openTree, seed }) : undefined;
+  const { classes } = train;
+  const test = images.test ? underClasses(await listSource(images.test, 'test', { openTree, seed }), classes, images.test) : undefined;
   const unlabelled = await listUnlabelled(input);
-  const { classes, pool, test, sources } = divide(train, testListing, unlabelled, input);
-  checkIds(pool, 'pool');
-  checkIds(test, 'test set');
-  const chunks = [...toChunks('pool', pool, sources, images.size, seed), ...toChunks('test', test, sources, images.size, seed)];
-  const prints = [train, testListing, ...unlabelled].map((listing) => listing?.fingerprint ?? images.testFraction);
+  const all = new NumberedImages([train, ...(test ? [test] : []), ...unlabelled]);
+  const divided = divide(all, train, test !== undefined, input);
+  checkIds(all, divided.pool, 'pool');
+  checkIds(all, divided.test, 'test set');
+  const parts: Parts = { pool: shuffled('pool', divided.pool, seed), test: shuffled('test', divided.test, seed) };
+  const prints = [train, test, ...unlabelled].map((listing) => listing?.fingerprint ?? images.testFraction);
   return {
     header: {
       classes: [...classes],
-      size: images.size,
-      pool: countPart(pool, chunks, 'pool'),
-      test: countPart(test, chunks, 'test'),
-      fingerprint: sha256(JSON.stringify([seed, images.size, ...prints])),
+      size,
+      pool: countPart(all, parts.pool, size),
+      test: countPart(all, parts.test, size),
+      fingerprint: sha256(JSON.stringify([seed, size, ...prints])),
     },
-    chunks,
+    chunks: {
+      *[Symbol.iterator]() {
+        yield* toChunks(all, 'pool', parts.pool, size);
+        yield* toChunks(all, 'test', parts.test, size);
+      },
+    },
+    labelsOf: (role) => parts[role].map((image) => all.label(image)),
   };
 }

@@ -1,8 +1,9 @@
 /** A source of images, told apart by looking: folders, a table of labels, an array file, batches, or shapes drawn on the spot. */
 import type { ImageSource } from '../../contracts/recipe.ts';
-import { isCifar, listCifar, listNpz } from './arrays.ts';
-import type { OpenTree } from './file-tree.ts';
-import { isJunk, listFolderImages } from './folders.ts';
+import { isCifarBatch, listCifar, listNpz } from './arrays.ts';
+import { FileList } from './file-list.ts';
+import type { FileInfo, OpenTree } from './file-tree.ts';
+import { isImage, isJunk, listFolderImages } from './folders.ts';
 import { type Listing, ordinal, type Role, sha256, withClasses } from './listing.ts';
 import { SHAPE_CLASSES, SHAPES_VERSION } from './shapes.ts';
 
@@ -10,29 +11,39 @@ import { SHAPE_CLASSES, SHAPES_VERSION } from './shapes.ts';
 export type SourceSetting = { openTree: OpenTree; seed: number; name?: string };
 
 function listShapes({ perClass, labelled }: { perClass: number; labelled: boolean }, set: string, seed: number): Listing {
-  const listed = SHAPE_CLASSES.flatMap((shape) =>
-    Array.from({ length: perClass }, (_, i) => ({
-      id: `${set}/${shape}/${ordinal(i)}`,
-      at: `${shape}/${i}`,
-      name: labelled ? shape : undefined,
-    })),
-  );
-  const fingerprint = sha256(JSON.stringify(['shapes', SHAPES_VERSION, set, seed, perClass, labelled]));
-  return { ...withClasses(listed), access: { kind: 'shapes', set, seed }, fingerprint };
+  const shapeOf = (position: number) => SHAPE_CLASSES[Math.floor(position / perClass)]!;
+  return {
+    ...withClasses(SHAPE_CLASSES.length * perClass, (position) => (labelled ? shapeOf(position) : undefined)),
+    nameOf(position) {
+      const [shape, index] = [shapeOf(position), position % perClass];
+      return { id: `${set}/${shape}/${ordinal(index)}`, at: `${shape}/${index}` };
+    },
+    access: { kind: 'shapes', set, seed },
+    fingerprint: sha256(JSON.stringify(['shapes', SHAPES_VERSION, set, seed, perClass, labelled])),
+  };
 }
 
 async function listFiles(folder: string, labels: string | undefined, role: Role, openTree: OpenTree): Promise<Listing> {
   const tree = openTree(folder);
-  const files = await tree.list();
-  const usable = files.filter(({ path }) => !isJunk(path));
-  return isCifar(usable) && !labels ? listCifar(tree, usable, role) : listFolderImages(tree, files, role, labels, openTree);
+  const files = new FileList();
+  const batches: FileInfo[] = [];
+  let all = 0;
+  for await (const some of tree.list()) {
+    all += some.length;
+    for (const file of some) {
+      if (isJunk(file.path)) continue;
+      if (isCifarBatch(file)) batches.push(file);
+      if (labels || isImage(file.path)) files.push(file); // a table may name any file
+    }
+  }
+  return batches.length > 0 && !labels ? listCifar(tree, batches, role) : listFolderImages(tree, { files, all }, role, labels, openTree);
 }
 
 /**
  * List the images of a source without decoding any.
  * @param source  as in the recipe; paths absolute or relative to the working folder, or under `s3://`
  * @param role    picks `train_` or `test_` of array files; `unlabelled` ignores all labels
- * @returns classes that occur, sorted; images in a stable order; how to read them; the fingerprint of the files
+ * @returns classes that occur, sorted; labels and names of the images in a stable order; how to read them; the fingerprint of the files
  * @throws Failure InvalidImages: folder missing or unreadable, no images, a table or an array file that breaks its rules
  */
 export async function listSource(source: ImageSource, role: Role, { openTree, seed, name = role }: SourceSetting): Promise<Listing> {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { readPositions } from '../../activities/labels.ts';
-import { countsOf, hideLabels, keepPacks, packImages, packsOf } from '../../activities/packs.ts';
+import { hideLabels, keepPacks, packImages, packsOf } from '../../activities/packs.ts';
 import { idsOfSet, type ShardEntry } from '../../activities/shardset.ts';
 import { encodeShard, readShard } from '../../learning/images/shards.ts';
 import { encodeSafetensors } from '../../learning/safetensors.ts';
@@ -150,12 +150,6 @@ describe('keepPacks', () => {
     };
     await expect(keepPacks(packs, SIZE, scratch, () => undefined)).rejects.toThrow('nobody knows');
     expect(await readdir(scratch)).toEqual([]);
-  });
-});
-
-describe('countsOf', () => {
-  test('countsOf: the images of each class, also of one that has none', () => {
-    expect(countsOf(Int32Array.of(0, 1, 0, 1, 0, 1, 0), DRAWN, 3)).toEqual([2, 1, 0]);
   });
 });
 

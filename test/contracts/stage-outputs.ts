@@ -150,7 +150,7 @@ async function cifarPlan(keep = false) {
   const { images } = settings({ images: { train: folder, test: folder } });
   const plan = await planShards({ images, seed: 1, openTree: openFolder });
   if (!keep) await rm(folder, { recursive: true });
-  return { ...plan, folder };
+  return { header: plan.header, chunks: [...plan.chunks], folder };
 }
 
 async function writeModel(file: string, of: Architecture): Promise<void> {

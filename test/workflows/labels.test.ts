@@ -47,7 +47,7 @@ test('pipeline: a file of labels may lie elsewhere the next time, and its scores
   const folder = await mkdtemp(join(tmpdir(), 'fewlabels-test-'));
   const { images, seed } = Recipe.parse(RECIPE);
   const { chunks } = await planShards({ images, seed, openTree: openFolder });
-  const pool = chunks.filter(({ role }) => role === 'pool').flatMap((chunk) => chunk.images);
+  const pool = [...chunks].filter(({ role }) => role === 'pool').flatMap((chunk) => chunk.images);
   const named = pool.filter(({ label }, i) => pool.findIndex((other) => other.label === label) === i);
   const scoresOf = async (name: string, text: string) => {
     const file = join(folder, name);

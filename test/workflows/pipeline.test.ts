@@ -108,7 +108,7 @@ describe('pipeline', () => {
     const file = join(await mkdtemp(join(tmpdir(), 'fewlabels-test-')), 'ids.txt');
     const { images, seed } = Recipe.parse(RECIPE);
     const { chunks } = await planShards({ images, seed, openTree: openFolder });
-    const pool = chunks.filter(({ role }) => role === 'pool').flatMap((chunk) => chunk.images);
+    const pool = [...chunks].filter(({ role }) => role === 'pool').flatMap((chunk) => chunk.images);
     const named = pool.filter(({ label }, i) => pool.findIndex((other) => other.label === label) === i);
     await writeFile(file, named.map(({ id }) => id).join('\n'));
     const finetune = { ...RECIPE.finetune, baseline: { ...RATES, weightDecay: 0.02 } }; // too few labels to try any

@@ -14,7 +14,7 @@ const temporary = await temporaryFolder();
 const place = (name: string) => join(temporary, name);
 
 async function chunksOf(images: RecipeInput['images']): Promise<PlanChunk[]> {
-  return (await planShards({ images: imagesOf(images), seed: 1, openTree: openFolder })).chunks;
+  return [...(await planShards({ images: imagesOf(images), seed: 1, openTree: openFolder })).chunks];
 }
 
 const imageOf = ({ images, ids, size }: ReturnType<typeof readShard>, id: string) => {

@@ -11,8 +11,10 @@ import { cifarBatch, golden, png, pngs, put, temporaryFolder } from './make-sour
 
 const temporary = await temporaryFolder();
 const place = (name: string) => join(temporary, name);
-const list = (source: ImageSource, role: Role = 'train', name?: string) =>
-  listSource(source, role, { openTree: openFolder, seed: 1, name });
+const list = async (source: ImageSource, role: Role = 'train', name?: string) => {
+  const { labels, nameOf, ...rest } = await listSource(source, role, { openTree: openFolder, seed: 1, name });
+  return { ...rest, images: Array.from(labels, (label, position) => ({ ...nameOf(position), label })) };
+};
 const failureOf = (source: ImageSource, role: Role = 'train') =>
   list(source, role).then(
     () => 'listed',
@@ -64,6 +66,7 @@ describe('listSource: a folder per class', () => {
     const folder = await put(place('links'), { 'a/1.png': await png(), 'elsewhere.txt': '' });
     await symlink(join(folder, 'a/1.png'), join(folder, 'a/2.png'));
     await symlink(folder, join(folder, 'a/again'));
+    await symlink(join(folder, 'a'), join(folder, '0-another-name'));
     await symlink(join(folder, 'gone.png'), join(folder, 'a/3.png'));
     expect((await list(folder)).images.map(({ id }) => id)).toEqual(['a/1.png', 'a/2.png']);
   });
