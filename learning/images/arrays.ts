@@ -45,7 +45,7 @@ export async function listNpz(source: string, role: Role, openTree: OpenTree): P
     ...withClasses(images.shape[0]!, (position) => labels && String(labels[position])),
     nameOf: (position) => ({ id: `${part}/${ordinal(position)}`, at: String(position) }),
     access: { kind: 'npz', root, path: name, modified: info.modified, array: images },
-    fingerprint: fingerprintOf(FileList.of([info]), part),
+    fingerprint: await fingerprintOf(FileList.of([info]), part),
   };
 }
 
@@ -96,6 +96,6 @@ export async function listCifar(tree: FileTree, files: FileInfo[], role: Role): 
       return { id: `${path.replace(/\.bin$/, '')}/${ordinal(index)}`, at: `${path}/${index}` };
     },
     access: { kind: 'cifar10', root: tree.root },
-    fingerprint: fingerprintOf(FileList.of(batches), names.join()),
+    fingerprint: await fingerprintOf(FileList.of(batches), names.join()),
   };
 }

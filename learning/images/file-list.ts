@@ -2,13 +2,17 @@
  * The files of a source, packed: some fifty bytes each, path, size and time together, where an object with a string would take hundreds.
  * Each is a record in a block of bytes: length of the path (2), path in UTF-8, size (6), time (6).
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { FileInfo } from './file-tree.ts';
 
 const BLOCK = 2 ** 20; // more than the longest record
 const END = 256;
+/** Files merged between two looks at the event loop: some hundredths of a second. */
+const MERGED_AT_ONCE = 2 ** 18;
 
 /** The place of each byte of UTF-8, and of the end of a text, in an order of texts. */
 type Ranks = Uint16Array;
+type Places = Uint32Array<ArrayBuffer>;
 
 /** By UTF-16 code units, as JavaScript compares strings: what UTF-8 begins by EE and EF comes after all that is longer. */
 const BY_PATH = ranksOf((byte) => (byte === END ? '' : unit(byte)));
@@ -28,7 +32,7 @@ function ranksOf(textOf: (byte: number) => string): Ranks {
 export class FileList {
   readonly #blocks: Buffer[] = [];
   #used = BLOCK; // of the last block
-  #places = new Uint32Array(256);
+  #places: Places = new Uint32Array();
   #length = 0;
 
   static of(files: Iterable<FileInfo>): FileList {
@@ -57,7 +61,7 @@ export class FileList {
     at = block.writeUIntLE(bytes, at, 6);
     this.#used = block.writeIntLE(modified, at, 6);
     if (this.#length === this.#places.length) {
-      const places = new Uint32Array(2 * this.#length);
+      const places = new Uint32Array(2 * this.#length + 256);
       places.set(this.#places);
       this.#places = places;
     }
@@ -74,8 +78,8 @@ export class FileList {
   }
 
   /** Put them in the order of their paths by code units: the same on every machine, whatever its language. */
-  sort(): void {
-    this.#sorted(BY_PATH, this.#places.subarray(0, this.#length));
+  async sort(): Promise<void> {
+    this.#places = await this.#sorted(BY_PATH, this.#places.slice(0, this.#length));
   }
 
   /** Whether a file of that path is there. Of a sorted list only. */
@@ -97,22 +101,39 @@ export class FileList {
   }
 
   /** In the order of their paths as JSON strings. */
-  *inJsonOrder(): Generator<FileInfo> {
-    for (const place of this.#sorted(BY_JSON, this.#places.slice(0, this.#length))) yield this.#read(place);
+  async *inJsonOrder(): AsyncGenerator<FileInfo> {
+    for (const place of await this.#sorted(BY_JSON, this.#places.slice(0, this.#length))) yield this.#read(place);
   }
 
-  #sorted(ranks: Ranks, places: Uint32Array): Uint32Array {
-    return places.sort((a, b) => this.#compare(a, b, ranks));
+  /** Merge sort, from pairs up: what is in order already costs one comparison a merge, and no array is made of the places. */
+  async #sorted(ranks: Ranks, places: Places): Promise<Places> {
+    const { length } = places;
+    let [from, to] = [places, new Uint32Array(length)];
+    for (let width = 1; width < length; width *= 2) {
+      for (let start = 0; start < length; start += 2 * width) {
+        if (start % MERGED_AT_ONCE === 0) await turn();
+        const [middle, end] = [Math.min(start + width, length), Math.min(start + 2 * width, length)];
+        let [left, right, at] = [start, middle, start];
+        const isInOrder = middle === end || this.#compare(from[middle - 1]!, from[middle]!, ranks) <= 0;
+        while (!isInOrder && left < middle && right < end)
+          to[at++] = this.#compare(from[left]!, from[right]!, ranks) <= 0 ? from[left++]! : from[right++]!;
+        while (left < middle) to[at++] = from[left++]!;
+        while (right < end) to[at++] = from[right++]!;
+      }
+      [from, to] = [to, from];
+    }
+    return from;
   }
 
   #compare(a: number, b: number, ranks: Ranks): number {
-    const [blockA, startA, endA] = this.#pathOf(a);
-    const [blockB, startB, endB] = this.#pathOf(b);
-    const common = Math.min(endA - startA, endB - startB);
-    let i = 0;
-    while (i < common && blockA[startA + i] === blockB[startB + i]) i++;
-    const byteOf = (block: Buffer, at: number, end: number) => (at < end ? block[at]! : END);
-    return ranks[byteOf(blockA, startA + i, endA)]! - ranks[byteOf(blockB, startB + i, endB)]!;
+    const [blockA, blockB] = [this.#blocks[Math.floor(a / BLOCK)]!, this.#blocks[Math.floor(b / BLOCK)]!];
+    let [i, j] = [(a % BLOCK) + 2, (b % BLOCK) + 2];
+    const [endA, endB] = [i + blockA[i - 2]! + 256 * blockA[i - 1]!, j + blockB[j - 2]! + 256 * blockB[j - 1]!];
+    while (i < endA && j < endB && blockA[i] === blockB[j]) {
+      i++;
+      j++;
+    }
+    return ranks[i < endA ? blockA[i]! : END]! - ranks[j < endB ? blockB[j]! : END]!;
   }
 
   #read(place: number): FileInfo {

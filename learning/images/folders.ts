@@ -36,7 +36,7 @@ export async function listFolderImages(
   csv: string | undefined,
   openTree: OpenTree,
 ): Promise<Listing> {
-  files.sort();
+  await files.sort();
   const table = csv && role !== 'unlabelled' ? await readTable(csv, files, openTree) : undefined;
   if (csv) files.keep((path) => isImage(path) || table?.labels.has(path) === true);
   if (files.length === 0) refuseImages('a folder must hold images', `"${tree.root}" holds ${all} files and no image among them`);
@@ -48,6 +48,6 @@ export async function listFolderImages(
       return { id: path, at: path };
     },
     access: { kind: 'files', root: tree.root },
-    fingerprint: fingerprintOf(files, table ? sha256(table.text) : 'folders'),
+    fingerprint: await fingerprintOf(files, table ? sha256(table.text) : 'folders'),
   };
 }

@@ -52,9 +52,9 @@ export const sha256 = (text: string) => createHash('sha256').update(text).digest
 export const byCodeUnits = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Hash over path, size and time of files: reads none of them. `extra` is whatever else decides the listing. */
-export function fingerprintOf(files: FileList, ...extra: string[]): string {
+export async function fingerprintOf(files: FileList, ...extra: string[]): Promise<string> {
   const hash = createHash('sha256');
-  for (const { path, bytes, modified } of files.inJsonOrder()) hash.update(`${JSON.stringify([path, bytes, modified])}\n`);
+  for await (const { path, bytes, modified } of files.inJsonOrder()) hash.update(`${JSON.stringify([path, bytes, modified])}\n`);
   return hash.update(extra.join('\n')).digest('hex');
 }
 

@@ -1,4 +1,5 @@
 /** Which image goes where: into the pool to learn from or the test set, and into which shard. Looks at names, never at pixels. */
+import { setImmediate as turn } from 'node:timers/promises';
 import { Failure } from '../../contracts/failures.ts';
 import type { ImageSource, Recipe } from '../../contracts/recipe.ts';
 import { randomStream } from '../random.ts';
@@ -193,8 +194,11 @@ export async function planShards(input: PlanInput): Promise<ShardPlan> {
   const test = images.test ? underClasses(await listSource(images.test, 'test', { openTree, seed }), classes, images.test) : undefined;
   const unlabelled = await listUnlabelled(input);
   const all = new NumberedImages([train, ...(test ? [test] : []), ...unlabelled]);
+  await turn(); // heartbeats go out meanwhile: with millions of images each of these takes seconds
   const divided = divide(all, train, test !== undefined, input);
+  await turn();
   checkIds(all, divided.pool, 'pool');
+  await turn();
   checkIds(all, divided.test, 'test set');
   const parts: Parts = { pool: shuffled('pool', divided.pool, seed), test: shuffled('test', divided.test, seed) };
   const prints = [train, test, ...unlabelled].map((listing) => listing?.fingerprint ?? images.testFraction);
