@@ -33,7 +33,31 @@ export type EpochWanted = {
   skipBatches?: number;
   /** Images shuffled together, counted by `windowImages`; a window holds one shard at least. */
   windowImages: number;
+  /** What shards are read into; the same one for all epochs keeps memory even. */
+  buffers?: ShardBuffers;
 };
+
+const BUFFER_STEP = 2 ** 16;
+
+/**
+ * Memory that shards are read into, used again once their images are dealt out: left to V8, which does not hurry about what lies outside
+ * of its heap, one more window would pile up.
+ */
+export class ShardBuffers {
+  readonly #free: ArrayBuffer[] = [];
+
+  /** Bytes to write to, whatever they hold; lengths are rounded up inside, as headers of shards differ by some letters. */
+  take(length: number): Uint8Array<ArrayBuffer> {
+    const fitting = this.#free.findIndex(({ byteLength }) => byteLength >= length);
+    const [buffer = new ArrayBuffer(Math.ceil(length / BUFFER_STEP) * BUFFER_STEP)] = fitting < 0 ? [] : this.#free.splice(fitting, 1);
+    return new Uint8Array(buffer, 0, length);
+  }
+
+  /** They may be taken again: nobody reads them any more. */
+  giveBack({ buffer }: Uint8Array<ArrayBuffer>): void {
+    this.#free.push(buffer);
+  }
+}
 
 const WINDOW_IMAGES = 8192;
 const WINDOW_BYTES = 512 * 2 ** 20; // with the window read ahead, twice that
@@ -64,8 +88,8 @@ export function shardOrder(seed: number, epoch: number, shards: number): Int32Ar
   return randomStream(seed, 'shard order', epoch).permutation(shards);
 }
 
-/** A shard in memory: `data` holds [n, V, H, W, 3]. */
-type Shard = { ids: string[]; labels?: Int32Array; views: number; image: number[]; data: Uint8Array };
+/** A shard in memory: `data` holds [n, V, H, W, 3]; `bytes` is the whole file, where the rest are views of it. */
+type Shard = { ids: string[]; labels?: Int32Array; views: number; image: number[]; data: Uint8Array; bytes?: Uint8Array<ArrayBuffer> };
 type Row = { shard: Shard; at: number };
 
 async function waitFor(file: string, signal: AbortSignal): Promise<void> {
@@ -81,8 +105,9 @@ async function waitFor(file: string, signal: AbortSignal): Promise<void> {
 
 const broken = (file: string, rule: string, state: string) => new Failure('DataIntegrity', `Cannot read "${file}" as ${rule}: ${state}`);
 
-async function readShard(file: string, images: number): Promise<Shard> {
-  const { tensors, metadata } = await readSafetensors(file);
+async function readShard(file: string, images: number, buffers: ShardBuffers): Promise<Shard> {
+  let bytes: Uint8Array<ArrayBuffer> | undefined;
+  const { tensors, metadata } = await readSafetensors(file, 'refuse', (length) => (bytes = buffers.take(length)));
   const pixels = tensors.views ?? tensors.images;
   if (pixels?.dtype !== 'uint8') throw broken(file, 'it must hold uint8 views or images', Object.keys(tensors).join(', '));
   const [n, ...rest] = pixels.shape;
@@ -92,17 +117,21 @@ async function readShard(file: string, images: number): Promise<Shard> {
   }
   const [views = 1, ...image] = tensors.views ? rest : [1, ...rest];
   const { labels } = tensors;
-  return { ids, labels: labels?.dtype === 'int32' ? labels.data : undefined, views, image, data: pixels.data };
+  return { ids, labels: labels?.dtype === 'int32' ? labels.data : undefined, views, image, data: pixels.data, bytes };
 }
 
 /** Windows of an epoch, each a list of shards; how many shards a window takes depends on the shards alone. */
-async function* windows({ folder, seed, epoch, shards, windowImages }: EpochWanted, signal: AbortSignal): AsyncGenerator<Shard[]> {
+async function* windows(
+  { folder, seed, epoch, shards, windowImages }: EpochWanted,
+  buffers: ShardBuffers,
+  signal: AbortSignal,
+): AsyncGenerator<Shard[]> {
   let window: Shard[] = [];
   let images = 0;
   for (const index of shardOrder(seed, epoch, shards.length)) {
     const file = join(folder, inputFile(epoch, index));
     await waitFor(file, signal);
-    const shard = await readShard(file, shards[index]!.images);
+    const shard = await readShard(file, shards[index]!.images, buffers);
     await rm(file);
     if (window.length && images + shard.ids.length > windowImages) {
       yield window;
@@ -125,7 +154,7 @@ function shuffledRows(window: Shard[], seed: number, epoch: number, index: numbe
 function alone({ shard, at }: Row): Row {
   const length = shard.data.length / shard.ids.length;
   const data = shard.data.slice(at * length, (at + 1) * length);
-  return { shard: { ...shard, ids: [shard.ids[at]!], labels: shard.labels?.slice(at, at + 1), data }, at: 0 };
+  return { shard: { ...shard, ids: [shard.ids[at]!], labels: shard.labels?.slice(at, at + 1), data, bytes: undefined }, at: 0 };
 }
 
 /** Copy the images of some rows side by side. */
@@ -162,21 +191,22 @@ async function* oneAhead<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
 
 /**
  * The full batches of one epoch, every image at most once; the last incomplete one is dropped. Waits until each file is there and
- * deletes it once read. Holds the window in use, one read ahead and less than a batch of left-over images.
+ * deletes it once read. Holds the window in use, one read ahead and less than a batch of left-over images, in `buffers`.
  * @throws Failure DataIntegrity when a file does not hold what `shards` says
  */
 export async function* epochBatches(wanted: EpochWanted): AsyncGenerator<Rows> {
-  const { seed, epoch, batch, skipBatches = 0 } = wanted;
+  const { seed, epoch, batch, skipBatches = 0, buffers = new ShardBuffers() } = wanted;
   const abort = new AbortController();
   let [pending, window, dealt]: [Row[], number, number] = [[], 0, 0];
   try {
-    for await (const shards of oneAhead(windows(wanted, abort.signal))) {
+    for await (const shards of oneAhead(windows(wanted, buffers, abort.signal))) {
       pending = [...pending, ...shuffledRows(shards, seed, epoch, window++)];
       let at = 0;
       for (; at + batch <= pending.length; at += batch) {
         if (dealt++ >= skipBatches) yield gather(pending.slice(at, at + batch));
       }
       pending = pending.slice(at).map(alone);
+      for (const { bytes } of shards) if (bytes) buffers.giveBack(bytes);
     }
   } finally {
     abort.abort(); // a consumer that stops early leaves no timer behind

@@ -200,12 +200,17 @@ export async function writeSafetensors(file: string, tensors: HostTensors, metad
 
 /**
  * Read a safetensors file written by anyone.
+ * @param bytesFor  gives the memory that its bytes are read into, of exactly that length, and that the tensors are views of
  * @throws Error naming the file when its format is broken; the system's error when it cannot be read
  */
-export async function readSafetensors(file: string, others: OtherTypes = 'refuse'): Promise<SafetensorsFile> {
+export async function readSafetensors(
+  file: string,
+  others: OtherTypes = 'refuse',
+  bytesFor = (length: number) => new Uint8Array(length),
+): Promise<SafetensorsFile> {
   const handle = await open(file);
   try {
-    const bytes = new Uint8Array((await handle.stat()).size);
+    const bytes = bytesFor((await handle.stat()).size);
     for (let at = 0; at < bytes.length; ) {
       const { bytesRead } = await handle.read(bytes, at, Math.min(READ_PIECE, bytes.length - at), at);
       if (bytesRead === 0) refuse('a file must not shrink while it is read', file);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { CurvePoint } from '../../contracts/progress.ts';
 import type { Architecture, ShardFiles } from '../../contracts/trainer.ts';
-import { epochBatches, type Rows, windowImages } from '../feed.ts';
+import { epochBatches, type Rows, ShardBuffers, windowImages } from '../feed.ts';
 import type { Network } from '../networks/network.ts';
 import { initialState, type ParameterSpec, type State } from '../networks/parameters.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
@@ -148,6 +148,7 @@ async function* batches<B extends { learningRate: Tensor }>(
   from: number,
   isEnd: () => boolean,
 ): AsyncGenerator<{ rows: Rows; epoch: number }> {
+  const buffers = new ShardBuffers();
   for (let step = from; !isEnd(); ) {
     const epoch = Math.floor(step / plan.stepsPerEpoch);
     const { seed, shards } = job;
@@ -159,6 +160,7 @@ async function* batches<B extends { learningRate: Tensor }>(
       batch: plan.batch,
       skipBatches: step % plan.stepsPerEpoch,
       windowImages: windowImages(architecture.size, views),
+      buffers,
     });
     for (;;) {
       const next = await nextOrStop(feed, stop);

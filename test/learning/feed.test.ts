@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type EpochWanted, epochBatches, inputFile, type Rows, shardOrder, windowImages } from '../../learning/feed.ts';
+import { type EpochWanted, epochBatches, inputFile, type Rows, ShardBuffers, shardOrder, windowImages } from '../../learning/feed.ts';
 import { type HostTensors, writeSafetensors } from '../../learning/safetensors.ts';
 
 // Shards of 5, 7, 1, 6 and 4 images of 2 × 1 pixels; image i of the whole has all bytes 10·i + view.
@@ -107,6 +107,19 @@ test('windowImages: 8192, or as many as have half a gibibyte of pixels with all 
 test.each([0, 1, 3, 5, 9])('epochBatches: skipping %i batches gives the tail of the full epoch', async (skipBatches) => {
   const full = await batchesOf();
   expect(await batchesOf({ skipBatches })).toEqual(full.slice(skipBatches));
+});
+
+test('epochBatches: epochs that share buffers read all their shards into those of two windows, and give the same batches', async () => {
+  const buffers = new ShardBuffers();
+  const taken = new Set<ArrayBuffer>();
+  const { take } = buffers;
+  buffers.take = (length) => {
+    const bytes = take.call(buffers, length);
+    taken.add(bytes.buffer);
+    return bytes;
+  };
+  for (const epoch of [0, 1, 2, 3, 4, 5]) expect(await batchesOf({ epoch, buffers })).toEqual(await batchesOf({ epoch }));
+  expect(taken.size).toBeLessThanOrEqual(5); // 30 shards of 1 to 7 images, at most 10 in a window
 });
 
 test('epochBatches: waits for files that come late, and gives the same batches', async () => {
