@@ -121,6 +121,19 @@ export function decodeMetadata(start: Uint8Array): Record<string, string> {
   return checkMetadata(readHeader(start).header.__metadata__);
 }
 
+/**
+ * A tensor of a file of which the beginning is there, up to the end of that tensor at least; a copy.
+ * @throws Error when the file holds no such tensor, it ends later, or the header is broken
+ */
+export function decodeTensor(beginning: Uint8Array, name: string): HostTensor {
+  const { header, start } = readHeader(beginning);
+  const entry = checkEntry(name, header[name], 'refuse');
+  const [from, to] = entry.data_offsets;
+  if (start + to > beginning.length)
+    refuse(`"${name}" must lie in the part that is read`, `it ends at ${start + to} of ${beginning.length}`);
+  return toTensor(entry, new Uint8Array(beginning.subarray(start + from, start + to)));
+}
+
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isCounts = (value: unknown): value is number[] => Array.isArray(value) && value.every(isCount);
 
@@ -150,13 +163,13 @@ function contiguousEntries(header: Record<string, unknown>, dataBytes: number, o
   return entries;
 }
 
-/** A view of the bytes where they are aligned, else a copy. */
+/** A view of the bytes where they are aligned, else a copy; never a Buffer, whose `slice` is no copy and holds the whole file. */
 function toTensor({ dtype, shape }: Entry, bytes: Uint8Array): HostTensor {
-  const aligned = dtype === 'U8' || bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes); // a Buffer's slice would be no copy
+  const aligned = dtype === 'U8' || bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
   const { buffer, byteOffset, byteLength } = aligned;
   if (dtype === 'F32') return { dtype: 'float32', shape, data: new Float32Array(buffer, byteOffset, byteLength / 4) };
   if (dtype === 'I32') return { dtype: 'int32', shape, data: new Int32Array(buffer, byteOffset, byteLength / 4) };
-  return { dtype: 'uint8', shape, data: aligned };
+  return { dtype: 'uint8', shape, data: new Uint8Array(buffer, byteOffset, byteLength) };
 }
 
 function checkMetadata(value: unknown = {}): Record<string, string> {

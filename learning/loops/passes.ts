@@ -51,7 +51,7 @@ export function* passesOf({ images, ids, size }: Shard): Generator<Pass> {
   const most = Math.max(1, Math.floor(PASS_PIXELS / size ** 2));
   for (let from = 0; from < ids.length; from += most) {
     const count = Math.min(most, ids.length - from);
-    yield { from, count, bytes: images.slice(from * size * size * 3, (from + count) * size * size * 3) };
+    yield { from, count, bytes: images.subarray(from * size * size * 3, (from + count) * size * size * 3) };
   }
 }
 

@@ -2,7 +2,15 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { decodeSafetensors, encodeSafetensors, type HostTensors, readSafetensors, writeSafetensors } from '../../learning/safetensors.ts';
+import {
+  decodeSafetensors,
+  decodeTensor,
+  encodeSafetensors,
+  type HostTensors,
+  headerEnd,
+  readSafetensors,
+  writeSafetensors,
+} from '../../learning/safetensors.ts';
 
 // What test/golden/make-views.py stores with the reference package, safetensors 0.8.0 for Python.
 const golden = join(import.meta.dirname, '../golden/python.safetensors');
@@ -22,6 +30,25 @@ afterAll(() => rm(folder, { recursive: true }));
 
 test('decodeSafetensors: reads what Python wrote', async () => {
   expect(decodeSafetensors(new Uint8Array(await readFile(golden)))).toEqual({ tensors, metadata });
+});
+
+test('decodeSafetensors: a slice of a tensor does not hold the file, though it came as a Buffer', () => {
+  const file = Buffer.from(encodeSafetensors({ a: { dtype: 'uint8', shape: [3], data: Uint8Array.of(1, 2, 3) } }));
+  const { data } = decodeSafetensors(file).tensors.a!;
+  expect(data.buffer).toBe(file.buffer);
+  expect(data.slice(0, 1).buffer).not.toBe(file.buffer);
+});
+
+test('decodeTensor: one tensor from the beginning of a file, of which the rest may be missing', () => {
+  const file = encodeSafetensors({
+    labels: { dtype: 'int32', shape: [2], data: Int32Array.of(7, -1) },
+    images: { dtype: 'uint8', shape: [2, 500], data: new Uint8Array(1000) },
+  });
+  const end = headerEnd(file) + 8;
+  expect(decodeTensor(file.subarray(0, end), 'labels')).toEqual({ dtype: 'int32', shape: [2], data: Int32Array.of(7, -1) });
+  expect(() => decodeTensor(file.subarray(0, end - 1), 'labels')).toThrow(/"labels" must lie in the part that is read/);
+  expect(() => decodeTensor(file.subarray(0, end), 'images')).toThrow(/must lie in the part/);
+  expect(() => decodeTensor(file, 'none')).toThrow(/"none" must be F32, I32 or U8/);
 });
 
 test('encodeSafetensors: writes the same bytes as Python, so Python reads them', async () => {
