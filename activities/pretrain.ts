@@ -106,9 +106,8 @@ type ViewsWanted = { shards: ShardEntry[]; size: number; views: Recipe['views'];
 
 /** View files in the order in which the trainer reads them. */
 async function* supplyViews(artifacts: Artifacts, { shards, size, views, seed, segment, from }: ViewsWanted): AsyncGenerator<InputFile> {
-  const manifests = await Promise.all(shards.map(({ digest }) => artifacts.find('views', viewsOf(digest, size, views, seed, segment).key)));
   for (const { name, epoch, shard } of shardFiles(shards.length, seed, Math.max(from, segment.from), segment.to)) {
-    const manifest = manifests[shard];
+    const manifest = await artifacts.find('views', viewsOf(shards[shard]?.digest ?? '', size, views, seed, segment).key);
     if (!manifest) {
       const rule = `views of shard ${shard + 1} are not there: they were deleted or never written`;
       throw new Failure('ViewsMissing', `Cannot pretrain epoch ${epoch + 1} as ${rule}`);

@@ -12,7 +12,7 @@ import type { Artifacts } from '../store/artifacts.ts';
 import { sha256 } from '../store/digest.ts';
 import { attempt } from './attempt.ts';
 import { planOf, sealedOf, setOf, shardOf } from './identity.ts';
-import { LABELS_FILE, objectNamed, shardName } from './shardset.ts';
+import { LABELS_FILE, labelsOfShards, objectNamed, shardName } from './shardset.ts';
 
 export type ImageTrees = OpenTree;
 const SHARD_FILE = 'shard.safetensors';
@@ -153,35 +153,26 @@ async function sealSet(
       'InvalidImages',
       'Cannot use the images as the pool and the test set need at least one readable image each: there is none',
     );
-  const objects = filled.map((manifest, i) => ({ ...objectNamed(manifest, SHARD_FILE), name: shardName(i) }));
-  const labels = await collectLabels(artifacts, objects);
+  const shards = filled.map((manifest, i) => ({
+    digest: manifest.digest,
+    images: (manifest.facts as ShardFacts).images,
+    object: { ...objectNamed(manifest, SHARD_FILE), name: shardName(i) },
+  }));
+  const labels = await labelsOfShards(artifacts, shards);
   const images = labels.length;
-  const labelled = labels.filter((label) => label >= 0).length;
+  const labelled = filled.reduce((sum, { facts }) => sum + (facts as ShardFacts).labelled, 0);
   const identity = setOf(
     header.classes,
     header.size,
-    filled.map(({ digest }) => digest),
+    shards.map(({ digest }) => digest),
   );
   const body = encodeSafetensors({ labels: { dtype: 'int32', shape: [images], data: labels } });
-  objects.push(await artifacts.attemptOf(identity).put(LABELS_FILE, body));
-  const shards = filled.map(({ digest, facts }) => ({ digest, images: (facts as ShardFacts).images }));
+  const stored = await artifacts.attemptOf(identity).put(LABELS_FILE, body);
   const manifest = await artifacts.commitReady({
     ...identity,
-    objects,
-    facts: { classes: header.classes, size: header.size, images, labelled, shards },
+    objects: [...shards.map(({ object }) => object), stored],
+    facts: { classes: header.classes, size: header.size, images, labelled, shards: shards.map(({ object: _, ...shard }) => shard) },
     made,
   });
   return { kind: 'shards', key: manifest.key, digest: manifest.digest, images, shards: filled.length, labelled };
-}
-
-async function collectLabels(artifacts: Artifacts, shards: StoredObject[]): Promise<Int32Array> {
-  const parts: Int32Array[] = [];
-  for (const object of shards) parts.push(readShard(await artifacts.read(object)).labels.slice()); // not a view that holds the pixels
-  const all = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

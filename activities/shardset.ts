@@ -2,13 +2,13 @@
 import type { Manifest, ShardSetRef, StoredObject } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import { inputFile, shardOrder } from '../learning/feed.ts';
-import { idsEnd, readShardIds } from '../learning/images/shards.ts';
+import { idsEnd, readShardIds, readShardLabels } from '../learning/images/shards.ts';
 import { decodeSafetensors } from '../learning/safetensors.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 
 export type ShardEntry = { digest: string; images: number; object: StoredObject };
 export const LABELS_FILE = 'labels.safetensors';
-/** Holds the ids of most shards: 1,024 of a hundred letters. */
+/** Holds ids and labels of most shards: 1,024 of a hundred letters. */
 const HEADER_BYTES = 128 * 1024;
 /** Name of a shard among the objects of its set. */
 export const shardName = (shard: number): string => `shard-${String(shard).padStart(5, '0')}.safetensors`;
@@ -32,11 +32,25 @@ export async function readLabels(artifacts: Artifacts, manifest: Manifest): Prom
 
 /** Ids of all images of a set in canonical order, shard by shard. Only the beginning of each shard is read for them. */
 export async function* idsOfSet(artifacts: Artifacts, shards: ShardEntry[]): AsyncGenerator<string[]> {
-  for (const { object, images } of shards) {
-    const start = await artifacts.readStart(object, HEADER_BYTES);
-    const end = idsEnd(start);
-    yield readShardIds(end > start.length ? await artifacts.readStart(object, end) : start, images);
+  for (const shard of shards) yield readShardIds(await beginningOf(artifacts, shard), shard.images);
+}
+
+/** Labels of all images of shards in their order, int32 [N], −1 for none. Only the beginning of each shard is read for them. */
+export async function labelsOfShards(artifacts: Artifacts, shards: Pick<ShardEntry, 'object' | 'images'>[]): Promise<Int32Array> {
+  const labels = new Int32Array(shards.reduce((sum, { images }) => sum + images, 0));
+  let at = 0;
+  for (const shard of shards) {
+    labels.set(readShardLabels(await beginningOf(artifacts, shard), shard.images), at);
+    at += shard.images;
   }
+  return labels;
+}
+
+/** A shard up to the end of its labels, which stand before the pixels. */
+async function beginningOf(artifacts: Artifacts, { object, images }: Pick<ShardEntry, 'object' | 'images'>): Promise<Uint8Array> {
+  const start = await artifacts.readStart(object, HEADER_BYTES);
+  const end = idsEnd(start) + Int32Array.BYTES_PER_ELEMENT * images;
+  return end > start.length ? artifacts.readStart(object, end) : start;
 }
 
 /** Input files of epochs [from, to) in the order in which the trainer reads them. */

@@ -1,6 +1,6 @@
 /** A shard: up to 1024 images as one safetensors file, read by the view workers, the trainer and Python alike. */
 import { Failure } from '../../contracts/failures.ts';
-import { decodeMetadata, decodeSafetensors, encodeSafetensors, headerEnd } from '../safetensors.ts';
+import { decodeMetadata, decodeSafetensors, decodeTensor, encodeSafetensors, headerEnd } from '../safetensors.ts';
 import { UnreadableImage } from './decode.ts';
 import type { OpenTree } from './file-tree.ts';
 import type { PlanChunk } from './plan-format.ts';
@@ -110,6 +110,15 @@ export const idsEnd = (start: Uint8Array): number => safely(() => headerEnd(star
 
 function refuseIds(state: string, cause?: unknown): never {
   throw new Failure('DataIntegrity', `Cannot read the ids of a shard as it must have one for each image: ${state}`, { cause });
+}
+
+/** The labels of a shard whose header and labels are there, without its pixels; else as `readShardIds`. int32 [N], −1 for none. */
+export function readShardLabels(start: Uint8Array, images: number): Int32Array {
+  const refuse = (state: string, cause?: unknown): never => {
+    throw new Failure('DataIntegrity', `Cannot read the labels of a shard as it must have one for each image: ${state}`, { cause });
+  };
+  const { data } = safely(() => decodeTensor(start, 'labels'), refuse);
+  return data instanceof Int32Array && data.length === images ? data : refuse(`${data.length} labels for ${images} images`);
 }
 
 function safely<T>(read: () => T, refuse: (state: string, cause: unknown) => never): T {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { readPositions } from '../../activities/labels.ts';
 import { hideLabels, keepPacks, packImages, packsOf } from '../../activities/packs.ts';
-import { idsOfSet, type ShardEntry } from '../../activities/shardset.ts';
+import { idsOfSet, labelsOfShards, type ShardEntry } from '../../activities/shardset.ts';
 import { encodeShard, readShard } from '../../learning/images/shards.ts';
 import { encodeSafetensors } from '../../learning/safetensors.ts';
 import { type Artifacts, openArtifacts } from '../../store/artifacts.ts';
@@ -163,7 +163,7 @@ describe('hideLabels', () => {
   });
 });
 
-describe('idsOfSet', () => {
+describe('idsOfSet, labelsOfShards', () => {
   const idsOf = async (from: Artifacts, of: ShardEntry[]) => {
     const ids: string[] = [];
     for await (const piece of idsOfSet(from, of)) ids.push(...piece);
@@ -180,10 +180,21 @@ describe('idsOfSet', () => {
     expect(read.parts).toBeLessThan(2 * (128 * 1024 + 2 * 2_000)); // each part twice, as two readings must agree
   });
 
+  test('labelsOfShards: the labels of all shards in order, from their beginnings', async () => {
+    const large = await stored(Array.from({ length: 5_000 }, (_, i) => i));
+    const { read, artifacts: counting } = counted();
+    const labels = await labelsOfShards(counting, [large, ...shards]);
+    expect([...labels.subarray(4_998)]).toEqual([0, 1, 0, 1, 0, 1, 0, 1, 0]);
+    expect(read.whole).toBe(0);
+    expect(read.parts).toBeLessThan(2 * (128 * 1024 + 2 * 2_000));
+    await expect(labelsOfShards(artifacts, [{ ...large, images: 4_999 }])).rejects.toMatchObject({ kind: 'DataIntegrity' });
+  });
+
   test('idsOfSet: ids longer than the part that is read first are read to their end', async () => {
     const images = [{ id: 'x'.repeat(200_000), label: 0, pixels: new Uint8Array(BYTES) }];
     const object = await artifacts.attemptOf({ stage: 'shards', key: 'shard' }).put('shard', encodeShard(images, SIZE));
     expect((await idsOf(artifacts, [{ digest: '', images: 1, object }]))[0]).toHaveLength(200_000);
+    expect([...(await labelsOfShards(artifacts, [{ images: 1, object }]))]).toEqual([0]);
     await expect(idsOf(artifacts, [{ digest: '', images: 2, object }])).rejects.toMatchObject({ kind: 'DataIntegrity' });
   });
 
