@@ -112,8 +112,9 @@ function placeOf(access: Access, at: string): string {
   return access.kind === 'shapes' ? `shapes#${access.seed}/${access.set}/${at}` : `${access.root}/${at}`;
 }
 
-/** Test images never enter the pool: an unlabelled one there is left out, a labelled one is a mistake. */
+/** Test images never enter the pool: an unlabelled one there is left out, a labelled one is a mistake. Of one source, each is listed once. */
 function keepApart(all: NumberedImages, { pool, test }: Parts): Parts {
+  if (all.sources.length === 1) return { pool, test };
   const place = (image: number) => {
     const { source, at } = all.at(image);
     return placeOf(all.sources[source]!, at);
@@ -130,7 +131,9 @@ function keepApart(all: NumberedImages, { pool, test }: Parts): Parts {
   return { pool: left.map((i) => pool[i]!), test };
 }
 
+/** Of one source, all names are different. */
 function checkIds(all: NumberedImages, images: Int32Array, part: string): void {
+  if (all.sources.length === 1) return;
   const seen = new TextIndex(images.length, (i) => all.at(images[i]!).id);
   for (const [i, image] of images.entries())
     if (!seen.add(i)) refuse(`every image of the ${part} needs a name of its own`, `"${all.at(image).id}" occurs twice`);
