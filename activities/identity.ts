@@ -47,7 +47,9 @@ export function representationOf({
   const architecture = representationArchitecture({ encoder, pretrain }, images.size);
   const { segmentEpochs, probeEpochs, start: _file, memory, accumulate, ...always } = pretrain;
   const { projection } = architecture;
-  const science = { ...always, projection, memory: memory.size > 0 ? memory : undefined, accumulate: unlessOne(accumulate) };
+  const parts = unlessOne(accumulate);
+  const remembering = { ...memory, ...(parts ? { inParts: true } : {}) }; // once it was not, whatever the rest was
+  const science = { ...always, projection, memory: memory.size > 0 ? remembering : undefined, accumulate: parts };
   const inputs = [images.pool.digest, ...(start ? [start.digest] : [])];
   return {
     ...identity('representation', { architecture, views: viewSettings(views, images.size), pretrain: science, seed }, inputs),

@@ -8,8 +8,10 @@
 import type { Recipe } from '../contracts/recipe.ts';
 import type { Network } from './networks/network.ts';
 import { isTrainable, type ParameterSpec, type State } from './networks/parameters.ts';
+import { after } from './ops/native.ts';
 import { unitRows } from './ops/rows.ts';
 import { tensorOf } from './optimizers/optimizer.ts';
+import { type Part, partsOf, rowsOf } from './steps/parts.ts';
 import { type Tensor, tf } from './tensorflow.ts';
 
 export type Memory = {
@@ -19,12 +21,13 @@ export type Memory = {
   queue(state: State): Tensor;
   /**
    * The memory after a batch: averages w̄ ← m·w̄ + (1 − m)·w first, then its projections of the batch in place of as many of the oldest.
-   * Batch norm goes by this batch, and its moving statistics are the averaged network's own.
+   * Batch norm goes by this batch, or a part of it, and its moving statistics are the averaged network's own.
    * @param state   before the update of the trained weights
    * @param images  float32 [N, H, W, 3] in 0..1: one view of each image
+   * @param parts   of the batch, one after the other; without it all at once
    * @returns       the new slots, by name
    */
-  next(state: State, images: Tensor): State;
+  next(state: State, images: Tensor, parts?: Part[]): State;
 };
 
 const QUEUE = 'memory/queue';
@@ -46,12 +49,18 @@ export function memoryOf(network: Network, { size, decay }: Recipe['pretrain']['
   return {
     slots: [...copies, queue],
     queue: (state) => tensorOf(state, QUEUE),
-    next(state, images) {
-      const values: State = Object.fromEntries(network.parameters.map((spec) => [spec.name, averaged(state, spec)]));
-      const { output, statistics } = network.apply(values, images, { training: true });
-      const longer = tf.concat([tensorOf(state, QUEUE), unitRows(output)], 0); // [K + N, D]
+    next(state, images, parts = partsOf(images.shape[0] ?? 0, 1)) {
+      let values: State = Object.fromEntries(network.parameters.map((spec) => [spec.name, averaged(state, spec)]));
+      const projections: Tensor[] = [];
+      for (const part of parts) {
+        const own = after(rowsOf(images, part), projections.slice(-1));
+        const { output, statistics } = tf.tidy(() => network.apply(values, own, { training: true }));
+        projections.push(output);
+        values = { ...values, ...statistics };
+      }
+      const longer = tf.concat([tensorOf(state, QUEUE), unitRows(tf.concat(projections, 0))], 0); // [K + N, D]
       const kept = tf.slice(longer, [(longer.shape[0] ?? 0) - size, 0]); // [K, D]
-      const slots = Object.entries({ ...values, ...statistics }).map(([name, value]) => [slotOf(name), value]);
+      const slots = Object.entries(values).map(([name, value]) => [slotOf(name), value]);
       return { ...Object.fromEntries(slots), [QUEUE]: kept };
     },
   };

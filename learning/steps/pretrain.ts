@@ -19,7 +19,7 @@ export type PretrainMetrics = { loss: Tensor; accuracy: Tensor; entropy: Tensor;
  * @param accumulate  parts of a batch, one after the other, both views of an image in one. The loss compares all 2N views all the same:
  *                    the parts are projected first, and once more for the gradient (GradCache: Gao et al. 2021, arXiv 2101.06983);
  *                    batch norm goes by its part
- * @param memory      further negatives; the second views of the batch join them after the step
+ * @param memory      further negatives; the second views of the batch join them after the step, projected in the same parts
  */
 export function pretrainStep(
   network: Network,
@@ -35,7 +35,7 @@ export function pretrainStep(
       parts.length > 1 ? cached(network, state, images, parts, lossOf) : atOnce(network, state, images, lossOf);
     const next = nextState(state, optimizer, gradients, extra.statistics, learningRate);
     return {
-      state: memory ? { ...next, ...memory.next(state, secondViews(images)) } : next,
+      state: memory ? { ...next, ...memory.next(state, secondViews(images), parts) } : next,
       metrics: { loss, ...contrastiveMetrics(extra.output, temperature) },
     };
   };

@@ -110,6 +110,9 @@ test('an option that is off is no part of a key, and one that is on is', () => {
       expect(changed).not.toBe(classifierKey({}, pretrained));
     }
   }
+  expect(settings(representationOf({ ...recipeOf({ pretrain: { memory: { size: 64 }, accumulate: 2 } }), images }).slice)).toContain(
+    'inParts',
+  );
   expect(representationKey({ pretrain: { memory: { decay: 0.5 } } })).toBe(representationKey());
   expect(classifierKey({ finetune: { contrastive: { temperature: 0.5 } } })).toBe(classifierKey());
   const studentKey = (accumulate: number) =>

@@ -119,4 +119,23 @@ describe('memoryOf', () => {
     const wanted = memory.queue(memory.next(before, tf.div(tf.mul(images(2), 255), 255)));
     expect(distance(memory.queue(state), wanted)).toBeLessThan(1e-6);
   });
+
+  test('pretrainStep: a batch in parts goes through the averaged network in the same parts', () => {
+    const { memory, moved } = begun(0.5);
+    const optimizer = lars(network.parameters, { weightDecay: 0 });
+    const before = { ...moved, ...initialState(optimizer.slots, 1) };
+    const pixels = tf.mul(tf.concat([images(1), images(2)]), 255);
+    const step = pretrainStep(network, optimizer, { temperature: 0.5, accumulate: 2 }, memory);
+    const { state } = step(before, { pixels, learningRate: tf.scalar(0.1) });
+    const next = memory.next(before, images(2));
+    const slots = network.parameters.map((spec) => [spec.name, (isTrainable(spec) ? next : before)[`memory/${spec.name}`]!]);
+    let values: State = Object.fromEntries(slots); // the averaged weights, and statistics that no batch has moved yet
+    for (const part of [0, 1]) {
+      const own = tf.slice(tf.div(tf.mul(images(2), 255), 255), [2 * part], [2]);
+      const { output, statistics } = network.apply(values, own, { training: true });
+      values = { ...values, ...statistics };
+      expect(distance(tf.slice(memory.queue(state), [SIZE - 4 + 2 * part, 0], [2, PROJECTION]), unitRows(output))).toBeLessThan(1e-6);
+    }
+    for (const { name } of network.parameters) expect(distance(state[`memory/${name}`]!, values[name]!), name).toBeLessThan(1e-6);
+  });
 });
