@@ -98,7 +98,6 @@ export async function trainSegment<Kind extends string>(
 
   const checkpoint = await fetchCheckpoint(start, settings);
   const resume: InputFile[] = checkpoint ? [{ name: RESUME_FILE, content: { file: checkpoint.file } }] : [];
-  let curve = (checkpoint?.manifest.facts.curve ?? []) as CurvePoint[];
   return superviseTrainer(
     {
       stage: identity.stage,
@@ -108,8 +107,7 @@ export async function trainSegment<Kind extends string>(
         yield* resume;
       })(),
       supply: training.supply(checkpoint ? Number(checkpoint.manifest.facts.epoch) : 0),
-      async onCheckpoint(file, { step, epoch, curve: news }, hardware) {
-        curve = joinCurves(curve, news);
+      async onCheckpoint(file, { step, epoch, curve }, hardware) {
         const object = { name: CHECKPOINT_FILE, body: { file } };
         await artifacts.commitCheckpoint({
           ...identity,
@@ -121,13 +119,13 @@ export async function trainSegment<Kind extends string>(
         await artifacts.pruneCheckpoints(identity.stage, identity.key, CHECKPOINTS_KEPT);
       },
       async onDone(folder, facts, hardware) {
-        const loss = curve.at(-1)?.loss;
+        const loss = (facts.curve as CurvePoint[]).at(-1)?.loss;
         if (until < epochs) return { epochsDone: until, loss, ...toldBy(facts) };
         const body = await readFile(join(folder, 'out', MODEL_FILE));
         const manifest = await artifacts.commit({
           ...identity,
           objects: [{ name: MODEL_FILE, body }],
-          facts: { ...facts, epochs, loss, curve, architecture: 'architecture' in training.job ? training.job.architecture : undefined },
+          facts: { ...facts, epochs, loss, architecture: 'architecture' in training.job ? training.job.architecture : undefined },
           made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
         });
         return { epochsDone: epochs, result: { kind, key: identity.key, digest: manifest.digest }, loss, ...toldBy(facts) };
@@ -136,12 +134,6 @@ export async function trainSegment<Kind extends string>(
     attempt,
     settings,
   );
-}
-
-/** Learning curve so far, with what a resumed trainer adds; points after the resumed step count once. */
-function joinCurves(before: CurvePoint[], news: CurvePoint[]): CurvePoint[] {
-  const first = news[0]?.step ?? Number.POSITIVE_INFINITY;
-  return [...before.filter(({ step }) => step < first), ...news];
 }
 
 /** An object of a finished model, as an input file. */

@@ -111,7 +111,7 @@ export async function train<B extends { learningRate: Tensor }>(training: Traini
       await save((state) => saveModel(join(around.folder, 'out', MODEL_FILE), model(state), network.parameters, architecture));
     }
     const told = { warning: log.warning, review: latestReview(log.curve), best: best && reviewOf(bestOf(log.curve)) };
-    const facts = { steps: log.step, batch: plan.batch, epochs: plan.epochs, ...log.last, ...told };
+    const facts = { steps: log.step, batch: plan.batch, epochs: plan.epochs, ...log.last, curve: log.curve, ...told };
     return { finished, facts, waitedSeconds: waited / 1000 };
   } finally {
     course.free();
