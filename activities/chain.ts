@@ -3,7 +3,7 @@
  * run all begin the same way: finished → return it, segment done → return that, else go on from the newest checkpoint.
  */
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest, Ref } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
@@ -133,7 +133,7 @@ export async function trainSegment<Kind extends string>(
     },
     attempt,
     settings,
-  );
+  ).finally(() => checkpoint && rm(checkpoint.file, { force: true })); // it is still there where the trainer's folder never got it
 }
 
 /** An object of a finished model, as an input file. */

@@ -70,3 +70,14 @@ test('trainSegment: a look that was cut off after the last step, and made up for
   expect(facts.review).toEqual({ epoch: 2, ...looked[1]?.review });
   expect(await readdir(folder)).toEqual([]);
 });
+
+test('trainSegment: an attempt that fails before its trainer starts leaves nothing in the scratch folder', async () => {
+  const objects = [{ name: CHECKPOINT, body: new Uint8Array(8) }];
+  await artifacts.commitCheckpoint({ ...identity, step: 2, objects, facts: { step: 2, epoch: 1, curve: [] }, made: {} });
+  const files = (async function* () {
+    yield { name: 'first', content: new Uint8Array(1) };
+    throw new Error('no such input');
+  })();
+  await expect(trainSegment(training({ files }), attempt, supervisor())).rejects.toThrow('no such input');
+  expect(await readdir(folder)).toEqual([]);
+});
