@@ -12,6 +12,7 @@ import type { ChainState } from '../contracts/stages.ts';
 import type { TrainerJob } from '../contracts/trainer.ts';
 import type { Rejected } from '../store/checkpoints.ts';
 import type { Attempt } from './attempt.ts';
+import { isAway } from './away.ts';
 import type { Identity } from './identity.ts';
 import { objectNamed } from './shardset.ts';
 import { type InputFile, makeScratch, superviseTrainer, type TrainerSettings } from './trainer.ts';
@@ -132,7 +133,11 @@ export async function trainSegment<Kind extends string>(
           facts: { step, epoch, curve },
           made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
         });
-        await artifacts.pruneCheckpoints(identity.stage, identity.key, training.job.keepCheckpoints ?? CHECKPOINTS_KEPT);
+        const retention = training.job.keepCheckpoints ?? CHECKPOINTS_KEPT;
+        await artifacts.pruneCheckpoints(identity.stage, identity.key, retention).catch((error: unknown) => {
+          if (!isAway(error)) throw error; // the checkpoint is kept all the same, and the next one prunes again
+        });
+        return { key: identity.key };
       },
       async onDone(folder, facts, hardware) {
         const loss = (facts.curve as CurvePoint[]).at(-1)?.loss;
