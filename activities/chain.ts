@@ -26,12 +26,13 @@ const CHECKPOINTS_KEPT: Retention = { last: 2 };
 export type Training<Kind extends string> = {
   kind: Kind;
   identity: Identity;
-  /** Epochs of the whole training, and where this segment ends. */
+  /** Epochs of the whole training, and where this segment begins (0 where it is missing) and ends. */
   epochs: number;
+  from?: number;
   until: number;
   files: AsyncIterable<InputFile> | Iterable<InputFile>;
-  /** Inputs from the given epoch on. */
-  supply(fromEpoch: number): AsyncIterable<InputFile> | Iterable<InputFile>;
+  /** Inputs from the given step on. */
+  supply(fromStep: number): AsyncIterable<InputFile> | Iterable<InputFile>;
   job: TrainerJob;
   /** What decides the bits besides the trainer's machine. */
   made?: Record<string, unknown>;
@@ -100,13 +101,17 @@ function withWarning<T extends { warning?: string }>(more: string | undefined, t
   return more === undefined ? told : { ...told, warning: [told.warning, more].filter(Boolean).join('. ') };
 }
 
-/** Train one segment, or return what is there already. */
+/**
+ * Train one segment, or return what is there already. Where the newest checkpoint that can be used lies before the segment, nothing is
+ * trained: the state says from which epoch the chain has to go on.
+ * @throws Failure DataIntegrity when the segment is not the first and there is no checkpoint at all; what `superviseTrainer` throws
+ */
 export async function trainSegment<Kind extends string>(
   training: Training<Kind>,
   attempt: Attempt,
   settings: TrainerSettings,
 ): Promise<ChainState<Ref<Kind>>> {
-  const { kind, identity, epochs, until } = training;
+  const { kind, identity, epochs, from = 0, until } = training;
   const { artifacts } = settings;
   const start = await chainState(kind, identity, settings);
   const { epochsDone, result, loss, warning, review } = start;
@@ -114,6 +119,12 @@ export async function trainSegment<Kind extends string>(
 
   const checkpoint = await fetchCheckpoint(identity, start, settings);
   const told = (facts: Record<string, unknown>) => withWarning(checkpoint?.passedOver, toldBy(facts));
+  if (!checkpoint && from > 0) throw vanished(identity, from);
+  const reached = checkpoint ? Number(checkpoint.manifest.facts.epoch) : 0;
+  if (checkpoint && reached < from) {
+    await rm(checkpoint.file);
+    return { epochsDone: reached, ...told({}) };
+  }
   const resume: InputFile[] = checkpoint ? [{ name: RESUME_FILE, content: { file: checkpoint.file } }] : [];
   return superviseTrainer(
     {
@@ -123,7 +134,7 @@ export async function trainSegment<Kind extends string>(
         yield* training.files;
         yield* resume;
       })(),
-      supply: training.supply(checkpoint ? Number(checkpoint.manifest.facts.epoch) : 0),
+      supply: training.supply(checkpoint ? Number(checkpoint.manifest.facts.step) : 0),
       async onCheckpoint(file, { step, epoch, curve }, hardware) {
         const object = { name: CHECKPOINT_FILE, body: { file } };
         await artifacts.commitCheckpoint({
@@ -155,6 +166,11 @@ export async function trainSegment<Kind extends string>(
     { ...attempt, progress: (beat) => attempt.progress(withWarning(checkpoint?.passedOver, beat)) },
     settings,
   ).finally(() => checkpoint && rm(checkpoint.file, { force: true })); // it is still there where the trainer's folder never got it
+}
+
+function vanished({ stage, key }: Identity, epoch: number): Failure {
+  const state = `the store has none of ${stage} ${key}; run the recipe again to train from nothing`;
+  return new Failure('DataIntegrity', `Cannot go on training after ${epoch} epochs as there must be a checkpoint of them: ${state}`);
 }
 
 /** An object of a finished model, as an input file. */

@@ -5,16 +5,17 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Attempt } from '../../activities/attempt.ts';
 import { type Training, trainSegment } from '../../activities/chain.ts';
+import { shardFiles } from '../../activities/shardset.ts';
 import type { TrainerSettings } from '../../activities/trainer.ts';
 import type { Failure } from '../../contracts/failures.ts';
 import type { Beat } from '../../contracts/progress.ts';
 import type { PretrainJob } from '../../contracts/trainer.ts';
-import { inputFile } from '../../learning/feed.ts';
+import { windowImages } from '../../learning/feed.ts';
 import { openArtifacts } from '../../store/artifacts.ts';
 import { openMemory } from '../../store/memory.ts';
 import type { Store } from '../../store/store.ts';
 import { TRAINER_ENVIRONMENT } from '../../workers/trainer-environment.ts';
-import { architecture, scratch, settings, supply } from '../learning/loops/scratch.ts';
+import { architecture, SIZE, scratch, settings, supply } from '../learning/loops/scratch.ts';
 
 export const IDENTITY = { stage: 'representation' as const, key: 'chain', slice: {}, inputs: [] };
 
@@ -76,15 +77,16 @@ export async function pretraining(store: Store, epochs: number, more: Partial<Tr
     threads: 1,
     checkpointSeconds: 0,
   };
+  const cut = { shards, seed: job.seed, batch: BATCH, stepsPerEpoch: STEPS_PER_EPOCH, windowImages: windowImages(SIZE, 2) };
   const training = (segment: { from: number; to: number }, changes: Partial<Training<'representation'>>): Training<'representation'> => ({
     kind: 'representation',
     identity: IDENTITY,
     epochs,
+    from: segment.from,
     until: segment.to,
     files: [],
-    async *supply(from) {
-      for (let epoch = from; epoch < segment.to; epoch++) {
-        const name = inputFile(epoch, 0);
+    async *supply(step) {
+      for (const { name } of shardFiles(cut, step, segment.to)) {
         yield { name, content: new Uint8Array(await readFile(join(made, 'in', name))) };
       }
     },
