@@ -73,7 +73,9 @@ export type WindowsLeft = { windows: number[][]; first: number; dealt: number };
  * Where an epoch goes on after `skipBatches`. It depends on the numbers of images alone, so that supervisor and trainer count it alike, and
  * nobody reads what was trained on before.
  */
-export function windowsLeft(wanted: Pick<EpochWanted, 'seed' | 'epoch' | 'shards' | 'batch' | 'skipBatches' | 'windowImages'>): WindowsLeft {
+export function windowsLeft(
+  wanted: Pick<EpochWanted, 'seed' | 'epoch' | 'shards' | 'batch' | 'skipBatches' | 'windowImages'>,
+): WindowsLeft {
   const { seed, epoch, shards, batch, skipBatches = 0, windowImages } = wanted;
   const windows: number[][] = [];
   const images: number[] = [];
