@@ -14,8 +14,9 @@ import type { Rejected } from '../store/checkpoints.ts';
 import type { Attempt } from './attempt.ts';
 import { isAway } from './away.ts';
 import type { Identity } from './identity.ts';
+import { makeScratch, scratchPrefix } from './scratch.ts';
 import { objectNamed } from './shardset.ts';
-import { type InputFile, makeScratch, superviseTrainer, type TrainerSettings } from './trainer.ts';
+import { type InputFile, superviseTrainer, type TrainerSettings } from './trainer.ts';
 
 export const MODEL_FILE = 'model.safetensors';
 const RESUME_FILE = 'resume.safetensors';
@@ -74,7 +75,7 @@ export async function fetchCheckpoint(
   const broken: Rejected[] = [...rejected];
   await makeScratch(scratch);
   for (const manifest of manifests) {
-    const file = join(scratch, `fewlabels-${process.pid}-${randomUUID()}`);
+    const file = `${scratchPrefix(scratch)}${randomUUID()}`;
     const step = Number(manifest.facts.step);
     try {
       await artifacts.readToFile(objectNamed(manifest, CHECKPOINT_FILE), file);

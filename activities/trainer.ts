@@ -3,8 +3,7 @@
  * relays progress, and ends it when it stalls or the attempt is cancelled. The child has no network and no credentials.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +13,8 @@ import type { TrainerJob, TrainerMessage } from '../contracts/trainer.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import type { Attempt } from './attempt.ts';
 import { whileAway } from './away.ts';
-import { type InputFiles, place, supplyInputs } from './inputs.ts';
+import { type InputFiles, type Inputs, place, supplyInputs } from './inputs.ts';
+import { noteTrainer, scratchFolder, sweepScratch } from './scratch.ts';
 import { openUploads, type Uploads } from './uploads.ts';
 
 export type { InputFile } from './inputs.ts';
@@ -52,6 +52,7 @@ const TRAINER = fileURLToPath(new URL('../workers/trainer.ts', import.meta.url))
 
 /** Run one trainer to its end and return what `onDone` makes of it. @throws Failure, or CancelledFailure through `attempt` */
 export async function superviseTrainer<T>(run: TrainerRun<T>, attempt: Attempt, settings: TrainerSettings): Promise<T> {
+  await sweepScratch(settings.scratch); // an orphan of the attempt before may hold the device
   const folder = await scratchFolder(settings.scratch);
   try {
     await mkdir(join(folder, 'in'));
@@ -73,39 +74,10 @@ function threadSettings(threads: number | 'auto'): Record<string, string> {
   return threads === 'auto' ? {} : { TF_NUM_INTRAOP_THREADS: String(threads), TF_NUM_INTEROP_THREADS: String(threads) };
 }
 
-/**
- * Make the scratch folder where it is missing; the folder above it must be there.
- * @throws Error that says what to do, when it cannot be written
- */
-export async function makeScratch(scratch: string): Promise<void> {
-  try {
-    await mkdir(scratch).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
-    await access(scratch, constants.W_OK);
-  } catch (error) {
-    throw new Error(`Cannot train as the scratch folder must be writable: ${(error as Error).message}; name another in FEWLABELS_SCRATCH`);
-  }
-}
-
-/** A fresh folder of this worker, by whose name `sweepScratch` knows it. */
-export async function scratchFolder(scratch: string): Promise<string> {
-  await makeScratch(scratch);
-  return mkdtemp(join(scratch, `fewlabels-${process.pid}-`));
-}
-
-/** Delete scratch folders whose worker is gone. */
-export async function sweepScratch(scratch: string): Promise<void> {
-  const names = await readdir(scratch).catch(() => [] as string[]);
-  for (const name of names) {
-    const pid = /^fewlabels-(\d+)-/.exec(name)?.[1];
-    if (pid && !isAlive(Number(pid))) await rm(join(scratch, name), { recursive: true, force: true });
-  }
-}
-
 async function train<T>(folder: string, run: TrainerRun<T>, attempt: Attempt, settings: TrainerSettings): Promise<T> {
   const { artifacts, stallSeconds, graceSeconds = GRACE_SECONDS, againSeconds = AGAIN_SECONDS } = settings;
   const child = fork(TRAINER, [folder], {
+    cwd: folder, // a dump of its memory goes with the folder
     execArgv: ['--import', import.meta.resolve('tsx')],
     env: { ...settings.environment, ...threadSettings(run.job.threads) },
     detached: true, // a Ctrl-C meant for the worker must not kill the trainer before its last checkpoint
@@ -120,7 +92,7 @@ async function train<T>(folder: string, run: TrainerRun<T>, attempt: Attempt, se
   }, waiting('its newest checkpoint'));
   const listener = listen(child, folder, teller, uploads);
   const inputs = supplyInputs(folder, run.supply, artifacts, waiting('its inputs'));
-  const stalled = watchForStall(child, listener, stallSeconds, ended.signal);
+  const stalled = watchForStall(child, listener, inputs, stallSeconds, ended.signal);
   const stop = () => endSoon(child, (graceSeconds * 1000) / 2, ended.signal);
   const cancel = () => {
     stop();
@@ -128,10 +100,17 @@ async function train<T>(folder: string, run: TrainerRun<T>, attempt: Attempt, se
   };
   attempt.signal.addEventListener('abort', cancel, { once: true });
   if (attempt.signal.aborted) cancel();
+  let problem: { error: unknown } | undefined;
+  inputs.supplied.catch((error: unknown) => {
+    problem = { error };
+    stop(); // what was learnt from the inputs that it has goes into a last checkpoint
+  });
   try {
-    const exit = await Promise.race([listener.exit, failureOf(inputs.supplied), uploads.failure]);
+    if (child.pid !== undefined) await noteTrainer(folder, child.pid);
+    const exit = await Promise.race([listener.exit, uploads.failure]);
     await Promise.race([uploads.kept(), aborted(ended.signal)]);
     attempt.check();
+    if (problem && !listener.facts) throw problem.error;
     if (stalled()) {
       throw new Failure('TrainerStalled', `Cannot go on as the trainer made no progress for ${stallSeconds} s: ${listener.where()}`);
     }
@@ -192,7 +171,7 @@ type Listener = {
 
 /** Turn the trainer's messages into heartbeats and uploads. */
 function listen(child: ChildProcess, folder: string, teller: Teller, uploads: Uploads<Checkpoint>): Listener {
-  let heard = Date.now();
+  let heard = performance.now();
   let where = 'it was starting';
   let log: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
@@ -214,7 +193,7 @@ function listen(child: ChildProcess, folder: string, teller: Teller, uploads: Up
     made: {},
   };
   child.on('message', (message: TrainerMessage) => {
-    heard = Date.now();
+    heard = performance.now();
     if (message.type === 'ready') {
       const { type: _, ...made } = message;
       listener.made = made;
@@ -235,11 +214,16 @@ function listen(child: ChildProcess, folder: string, teller: Teller, uploads: Up
   return listener;
 }
 
-/** Kill a trainer that says nothing for too long. @returns whether that happened */
-function watchForStall(child: ChildProcess, listener: Listener, seconds: number, done: AbortSignal): () => boolean {
+/**
+ * Kill a trainer that says nothing for too long though it has something to read. The clock stands while the machine sleeps.
+ * @returns whether that happened
+ */
+function watchForStall(child: ChildProcess, listener: Listener, inputs: Inputs, seconds: number, done: AbortSignal): () => boolean {
   let stalled = false;
-  const timer = setInterval(() => {
-    if (Date.now() - listener.lastHeard() < seconds * 1000) return;
+  let starved = performance.now();
+  const timer = setInterval(async () => {
+    if (await inputs.isStarving().catch(() => false)) starved = performance.now();
+    if (done.aborted || performance.now() - Math.max(starved, listener.lastHeard()) < seconds * 1000) return;
     stalled = true;
     child.kill('SIGKILL');
   }, 1_000);
@@ -254,6 +238,7 @@ function endSoon(child: ChildProcess, milliseconds: number, done: AbortSignal): 
 }
 
 function after(milliseconds: number, done: AbortSignal, act: () => void): void {
+  if (done.aborted) return;
   const timer = setTimeout(act, milliseconds);
   done.addEventListener('abort', () => clearTimeout(timer), { once: true });
 }
@@ -264,26 +249,10 @@ const aborted = (signal: AbortSignal): Promise<void> =>
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
 
-/** Rejects when the promise does; otherwise never settles. */
-function failureOf(promise: Promise<void>): Promise<never> {
-  return new Promise((_, reject) => {
-    promise.catch(reject);
-  });
-}
-
 function exitFailure({ code, signal }: Exit, listener: Listener): Failure {
   const { failed } = listener;
   if (failed && failed.kind in FAILURES) return new Failure(failed.kind as FailureKind, failed.message);
   const how = signal ? `was ended by ${signal}` : `exited with status ${code}`;
   const said = failed?.message ?? listener.log();
   return new Failure('TrainerCrashed', `Cannot go on as the trainer ${how}: ${listener.where()}${said ? `; it said: ${said}` : ''}`);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
 }

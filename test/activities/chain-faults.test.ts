@@ -1,6 +1,8 @@
 /** What segments do about checkpoints that are broken or gone, with real trainers. */
-import { expect, test } from 'vitest';
-import { IDENTITY, openFragile, pretraining, STEPS_PER_EPOCH, trial } from './trainings.ts';
+import { expect, test, vi } from 'vitest';
+import { IDENTITY, openFragile, PATIENCE, pretraining, STEPS_PER_EPOCH, trial } from './trainings.ts';
+
+vi.setConfig({ testTimeout: 2 * PATIENCE });
 
 const LAST = '/checkpoint.safetensors';
 
@@ -39,7 +41,7 @@ test('trainSegment: resumed in the middle of an epoch it gives the same bits as 
   const { train, artifacts } = await pretraining(store, 4);
   const stopped = trial();
   const training = train(stopped, undefined, { epochs: 4 });
-  await expect.poll(() => stopped.beats.at(-1)?.checkpoint?.step, { timeout: 30_000 }).toBeGreaterThan(0);
+  await expect.poll(() => stopped.beats.at(-1)?.checkpoint?.step, { timeout: PATIENCE }).toBeGreaterThan(0);
   stopped.cancel();
   await training.catch(() => undefined);
   const { manifests } = await artifacts.checkpoints(IDENTITY.stage, IDENTITY.key);

@@ -1,7 +1,8 @@
 /** A small pretraining by real trainers, on a store in memory that can be away, refuse, and lose or damage what it holds. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import type { Attempt } from '../../activities/attempt.ts';
 import { type Training, trainSegment } from '../../activities/chain.ts';
@@ -10,7 +11,7 @@ import type { TrainerSettings } from '../../activities/trainer.ts';
 import type { Failure } from '../../contracts/failures.ts';
 import type { Beat } from '../../contracts/progress.ts';
 import type { PretrainJob } from '../../contracts/trainer.ts';
-import { windowImages } from '../../learning/feed.ts';
+import { inputFile, windowImages } from '../../learning/feed.ts';
 import { openArtifacts } from '../../store/artifacts.ts';
 import { openMemory } from '../../store/memory.ts';
 import type { Store } from '../../store/store.ts';
@@ -42,6 +43,9 @@ export function openFragile(): FragileStore {
   });
 }
 
+/** Time that real trainers have on a busy machine, milliseconds. */
+export const PATIENCE = 90_000;
+
 export type Trial = { attempt: Attempt; beats: Beat[]; cancel(): void };
 
 /** One attempt, with what it told. */
@@ -57,10 +61,11 @@ const IMAGES = 12;
 const BATCH = 6;
 export const STEPS_PER_EPOCH = IMAGES / BATCH;
 
-/** Pretraining on twelve images, two steps an epoch. @param epochs  whose views there are */
+/** Pretraining on twelve images, two steps an epoch; views are the same in each, as nobody minds. */
 export async function pretraining(store: Store, epochs: number, more: Partial<TrainerSettings> = {}) {
   const made = await scratch();
-  const shards = await supply(made, { images: IMAGES, perShard: IMAGES, epochs, views: 2 });
+  const shards = await supply(made, { images: IMAGES, perShard: IMAGES, epochs: 1, views: 2 });
+  const bytes = new Uint8Array(await readFile(join(made, 'in', inputFile(0, 0))));
   const folder = await mkdtemp(join(tmpdir(), 'fewlabels-test-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const environment = { ...TRAINER_ENVIRONMENT, PATH: process.env.PATH ?? '' };
@@ -85,10 +90,8 @@ export async function pretraining(store: Store, epochs: number, more: Partial<Tr
     from: segment.from,
     until: segment.to,
     files: [],
-    async *supply(step) {
-      for (const { name } of shardFiles(cut, step, segment.to)) {
-        yield { name, content: new Uint8Array(await readFile(join(made, 'in', name))) };
-      }
+    *supply(step) {
+      for (const { name } of shardFiles(cut, step, segment.to)) yield { name, content: bytes };
     },
     job: { ...job, untilEpoch: segment.to },
     ...changes,
@@ -96,6 +99,18 @@ export async function pretraining(store: Store, epochs: number, more: Partial<Tr
   return {
     artifacts: supervisor.artifacts,
     scratch: folder,
+    /** The view file of an epoch. */
+    views: (epoch: number) => ({ name: inputFile(epoch, 0), content: bytes }),
+    job,
+    /** The trainer at work, once there is one. */
+    async trainer(): Promise<number> {
+      for (;;) {
+        const [own = ''] = await readdir(folder);
+        const word = await readFile(join(folder, own, 'trainer.json'), 'utf8').catch(() => '');
+        if (word.endsWith('}')) return (JSON.parse(word) as { pid: number }).pid;
+        await sleep(50);
+      }
+    },
     train: (of: Trial, segment = { from: 0, to: epochs }, changes: Partial<Training<'representation'>> = {}) =>
       trainSegment(training(segment, changes), of.attempt, supervisor),
   };
