@@ -5,32 +5,35 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Manifest, Ref } from '../contracts/artifacts.ts';
+import type { Manifest, Ref, Retention } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import type { CurvePoint, Reviewed } from '../contracts/progress.ts';
 import type { ChainState } from '../contracts/stages.ts';
 import type { TrainerJob } from '../contracts/trainer.ts';
-import type { Rejected } from '../store/artifacts.ts';
+import type { Rejected } from '../store/checkpoints.ts';
 import type { Attempt } from './attempt.ts';
+import { isAway } from './away.ts';
 import type { Identity } from './identity.ts';
+import { makeScratch, scratchPrefix } from './scratch.ts';
 import { objectNamed } from './shardset.ts';
-import { type InputFile, makeScratch, superviseTrainer, type TrainerSettings } from './trainer.ts';
+import { type InputFile, superviseTrainer, type TrainerSettings } from './trainer.ts';
 
 export const MODEL_FILE = 'model.safetensors';
 const RESUME_FILE = 'resume.safetensors';
 const CHECKPOINT_FILE = 'checkpoint.safetensors';
 /** The newest may be torn by a dying disk; one more is kept behind it. */
-const CHECKPOINTS_KEPT = 2;
+const CHECKPOINTS_KEPT: Retention = { last: 2 };
 
 export type Training<Kind extends string> = {
   kind: Kind;
   identity: Identity;
-  /** Epochs of the whole training, and where this segment ends. */
+  /** Epochs of the whole training, and where this segment begins (0 where it is missing) and ends. */
   epochs: number;
+  from?: number;
   until: number;
   files: AsyncIterable<InputFile> | Iterable<InputFile>;
-  /** Inputs from the given epoch on. */
-  supply(fromEpoch: number): AsyncIterable<InputFile> | Iterable<InputFile>;
+  /** Inputs from the given step on. */
+  supply(fromStep: number): AsyncIterable<InputFile> | Iterable<InputFile>;
   job: TrainerJob;
   /** What decides the bits besides the trainer's machine. */
   made?: Record<string, unknown>;
@@ -60,43 +63,69 @@ const toldBy = ({ warning, review }: Record<string, unknown>) => ({
 type Candidates = { manifests?: Manifest[]; rejected?: Rejected[] };
 
 /**
- * The newest checkpoint whose bytes are whole, fetched; undefined when there is none at all.
+ * The newest checkpoint whose bytes are whole, fetched; undefined when there is none at all. Those passed over are discarded, so that
+ * their steps can be committed again.
  * @throws Failure DataIntegrity when there are checkpoints and every one is broken: training from nothing again is for people to decide
  */
-async function fetchCheckpoint(
+export async function fetchCheckpoint(
+  { stage, key }: Identity,
   { manifests = [], rejected = [] }: Candidates,
   { artifacts, scratch }: TrainerSettings,
-): Promise<{ file: string; manifest: Manifest } | undefined> {
-  const broken = [...rejected];
+): Promise<{ file: string; manifest: Manifest; passedOver?: string } | undefined> {
+  const broken: Rejected[] = [...rejected];
   await makeScratch(scratch);
   for (const manifest of manifests) {
-    const file = join(scratch, `fewlabels-${process.pid}-${randomUUID()}`);
+    const file = `${scratchPrefix(scratch)}${randomUUID()}`;
+    const step = Number(manifest.facts.step);
     try {
       await artifacts.readToFile(objectNamed(manifest, CHECKPOINT_FILE), file);
-      return { file, manifest };
+      const newer = broken.filter((one) => one.step > step);
+      for (const { step, reason } of newer) await artifacts.discardCheckpoint(stage, key, step, reason);
+      if (newer.length === 0) return { file, manifest };
+      return { file, manifest, passedOver: `Went on from step ${step}, as newer checkpoints were broken: ${listed(newer)}` };
     } catch (error) {
       if (!(error instanceof Failure) || error.kind !== 'DataIntegrity') throw error;
-      broken.push({ key: `step ${manifest.facts.step}`, reason: error.message });
+      broken.push({ step, reason: error.message });
     }
   }
   if (broken.length === 0) return undefined;
-  const reasons = broken.map(({ key, reason }) => `${key}: ${reason}`).join('; ');
-  throw new Failure('DataIntegrity', `Cannot go on training as every checkpoint is broken; delete them to train from nothing: ${reasons}`);
+  throw new Failure(
+    'DataIntegrity',
+    `Cannot go on training as every checkpoint is broken; delete them to train from nothing: ${listed(broken)}`,
+  );
 }
 
-/** Train one segment, or return what is there already. */
+const listed = (broken: Rejected[]) => broken.map(({ step, reason }) => `step ${step}: ${reason}`).join('; ');
+
+/** What is going wrong besides. */
+function withWarning<T extends { warning?: string }>(more: string | undefined, told: T): T {
+  return more === undefined ? told : { ...told, warning: [told.warning, more].filter(Boolean).join('. ') };
+}
+
+/**
+ * Train one segment, or return what is there already. Where the newest checkpoint that can be used lies before the segment, nothing is
+ * trained: the state says from which epoch the chain has to go on.
+ * @throws Failure DataIntegrity when the segment is not the first and there is no checkpoint at all; what `superviseTrainer` throws
+ */
 export async function trainSegment<Kind extends string>(
   training: Training<Kind>,
   attempt: Attempt,
   settings: TrainerSettings,
 ): Promise<ChainState<Ref<Kind>>> {
-  const { kind, identity, epochs, until } = training;
+  const { kind, identity, epochs, from = 0, until } = training;
   const { artifacts } = settings;
   const start = await chainState(kind, identity, settings);
   const { epochsDone, result, loss, warning, review } = start;
   if (result || (epochsDone >= until && until < epochs)) return { epochsDone, result, loss, warning, review };
 
-  const checkpoint = await fetchCheckpoint(start, settings);
+  const checkpoint = await fetchCheckpoint(identity, start, settings);
+  const told = (facts: Record<string, unknown>) => withWarning(checkpoint?.passedOver, toldBy(facts));
+  if (!checkpoint && from > 0) throw vanished(identity, from);
+  const reached = checkpoint ? Number(checkpoint.manifest.facts.epoch) : 0;
+  if (checkpoint && reached < from) {
+    await rm(checkpoint.file);
+    return { epochsDone: reached, ...told({}) };
+  }
   const resume: InputFile[] = checkpoint ? [{ name: RESUME_FILE, content: { file: checkpoint.file } }] : [];
   return superviseTrainer(
     {
@@ -106,7 +135,7 @@ export async function trainSegment<Kind extends string>(
         yield* training.files;
         yield* resume;
       })(),
-      supply: training.supply(checkpoint ? Number(checkpoint.manifest.facts.epoch) : 0),
+      supply: training.supply(checkpoint ? Number(checkpoint.manifest.facts.step) : 0),
       async onCheckpoint(file, { step, epoch, curve }, hardware) {
         const object = { name: CHECKPOINT_FILE, body: { file } };
         await artifacts.commitCheckpoint({
@@ -116,11 +145,15 @@ export async function trainSegment<Kind extends string>(
           facts: { step, epoch, curve },
           made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
         });
-        await artifacts.pruneCheckpoints(identity.stage, identity.key, CHECKPOINTS_KEPT);
+        const retention = training.job.keepCheckpoints ?? CHECKPOINTS_KEPT;
+        await artifacts.pruneCheckpoints(identity.stage, identity.key, retention).catch((error: unknown) => {
+          if (!isAway(error)) throw error; // the checkpoint is kept all the same, and the next one prunes again
+        });
+        return { key: identity.key };
       },
       async onDone(folder, facts, hardware) {
         const loss = (facts.curve as CurvePoint[]).at(-1)?.loss;
-        if (until < epochs) return { epochsDone: until, loss, ...toldBy(facts) };
+        if (until < epochs) return { epochsDone: until, loss, ...told(facts) };
         const body = await readFile(join(folder, 'out', MODEL_FILE));
         const manifest = await artifacts.commit({
           ...identity,
@@ -128,12 +161,17 @@ export async function trainSegment<Kind extends string>(
           facts: { ...facts, epochs, loss, architecture: 'architecture' in training.job ? training.job.architecture : undefined },
           made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
         });
-        return { epochsDone: epochs, result: { kind, key: identity.key, digest: manifest.digest }, loss, ...toldBy(facts) };
+        return { epochsDone: epochs, result: { kind, key: identity.key, digest: manifest.digest }, loss, ...told(facts) };
       },
     },
-    attempt,
+    { ...attempt, progress: (beat) => attempt.progress(withWarning(checkpoint?.passedOver, beat)) },
     settings,
   ).finally(() => checkpoint && rm(checkpoint.file, { force: true })); // it is still there where the trainer's folder never got it
+}
+
+function vanished({ stage, key }: Identity, epoch: number): Failure {
+  const state = `the store has none of ${stage} ${key}; run the recipe again to train from nothing`;
+  return new Failure('DataIntegrity', `Cannot go on training after ${epoch} epochs as there must be a checkpoint of them: ${state}`);
 }
 
 /** An object of a finished model, as an input file. */

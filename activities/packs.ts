@@ -9,8 +9,9 @@ import type { ShardFiles } from '../contracts/trainer.ts';
 import { packFile } from '../learning/feed.ts';
 import { encodeShard, readShard, type ShardImage } from '../learning/images/shards.ts';
 import type { Artifacts } from '../store/artifacts.ts';
+import { scratchFolder } from './scratch.ts';
 import type { ShardEntry } from './shardset.ts';
-import { type InputFile, scratchFolder } from './trainer.ts';
+import type { InputFile } from './trainer.ts';
 
 /** Labelled images in one pack, unless their pixels were more than PACK_BYTES: above 295 px. */
 export const PACK_IMAGES = 1024;

@@ -49,6 +49,14 @@ export const Manifest = z.strictObject({
 });
 export type Manifest = z.infer<typeof Manifest>;
 
+/** Which checkpoints of a training stay: those that any of these wants. */
+export const Retention = z.strictObject({
+  last: z.int().min(2).max(1000).default(2).describe('the newest; two, as a dying disk may tear one'),
+  best: z.int().min(1).max(1000).optional().describe('those of the lowest loss'),
+  every: z.int().min(1).optional().describe('the newest in each so many steps'),
+});
+export type Retention = z.infer<typeof Retention>;
+
 /** A committed artifact: `<prefix>/<key>/manifest.json`. */
 export type Ref<Kind extends string> = { kind: Kind; key: string; digest: string };
 

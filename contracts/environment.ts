@@ -1,6 +1,11 @@
 /** Settings from the environment, in the names of the ecosystem. Entry points pass `process.env` in; nothing else reads it. */
 import { z } from 'zod';
 
+/** As text, like every variable: the supervisor hands them on to its workers. */
+const Seconds = z
+  .string()
+  .refine((text) => Number(text) > 0, 'must be a number of seconds above 0')
+  .optional();
 const Variables = z.object({
   TEMPORAL_ADDRESS: z.string().optional().describe('a Temporal server of yours; without it the embedded one is used'),
   TEMPORAL_NAMESPACE: z.string().default('fewlabels'),
@@ -13,6 +18,9 @@ const Variables = z.object({
   AWS_REGION: z.string().default('us-east-1'),
   FEWLABELS_HOME: z.string().optional().describe('data folder of the embedded servers; default ~/.local/share/fewlabels'),
   FEWLABELS_SCRATCH: z.string().optional().describe('where trainers work; default: the system’s temporary folder'),
+  FEWLABELS_STALL_SECONDS: Seconds.describe('silence after which a trainer is taken for hung; default 600'),
+  FEWLABELS_GRACE_SECONDS: Seconds.describe('what a worker takes at most to end, less than whoever sends SIGKILL grants; default 18'),
+  FEWLABELS_IDLE_EXIT: Seconds.describe('time without work after which a worker ends; without it, never'),
   FEWLABELS_LOG: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   XDG_CACHE_HOME: z.string().optional(),
   XDG_DATA_HOME: z.string().optional(),

@@ -4,6 +4,7 @@
  * (google-research/simclr#166) or the CIFAR-10 settings of its README.
  */
 import { z } from 'zod';
+import { Retention } from './artifacts.ts';
 import { mistakesBetween } from './recipe-rules.ts';
 import { Views } from './views.ts';
 
@@ -245,6 +246,7 @@ const Compute = z.strictObject({
     .describe('of convolutions and products while training; auto: bfloat16 where the hardware has it; weights stay float32'),
   compiled: z.boolean().default(true).describe('steps as one TensorFlow function; false runs them op by op, to look for mistakes'),
   checkpointSeconds: z.number().positive().max(86_400).default(60).describe('work repeated after a failure, at most'),
+  keepCheckpoints: Retention.optional().describe('those that stay while a training goes on; the newest two where it is missing'),
 });
 
 /** A recipe with every default filled in. Unknown keys are mistakes. */

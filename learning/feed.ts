@@ -35,6 +35,8 @@ export type EpochWanted = {
   windowImages: number;
   /** What shards are read into; the same one for all epochs keeps memory even. */
   buffers?: ShardBuffers;
+  /** Called after each file: large windows take a while. */
+  onRead?(): void;
 };
 
 const BUFFER_STEP = 2 ** 16;
@@ -88,6 +90,35 @@ export function shardOrder(seed: number, epoch: number, shards: number): Int32Ar
   return randomStream(seed, 'shard order', epoch).permutation(shards);
 }
 
+/** The windows that are left of an epoch, as lists of shards; the number of the first one; and how many of its rows were dealt out before. */
+export type WindowsLeft = { windows: number[][]; first: number; dealt: number };
+
+/**
+ * Where an epoch goes on after `skipBatches`. It depends on the numbers of images alone, so that supervisor and trainer count it alike, and
+ * nobody reads what was trained on before.
+ */
+export function windowsLeft(
+  wanted: Pick<EpochWanted, 'seed' | 'epoch' | 'shards' | 'batch' | 'skipBatches' | 'windowImages'>,
+): WindowsLeft {
+  const { seed, epoch, shards, batch, skipBatches = 0, windowImages } = wanted;
+  const windows: number[][] = [];
+  const images: number[] = [];
+  for (const shard of shardOrder(seed, epoch, shards.length)) {
+    const more = shards[shard]!.images;
+    const last = windows.length - 1;
+    if (last < 0 || images[last]! + more > windowImages) {
+      windows.push([shard]);
+      images.push(more);
+    } else {
+      windows[last]!.push(shard);
+      images[last]! += more;
+    }
+  }
+  let [first, dealt] = [0, skipBatches * batch];
+  while (first < windows.length && dealt >= images[first]!) dealt -= images[first++]!;
+  return { windows: windows.slice(first), first, dealt };
+}
+
 /** A shard in memory: `data` holds [n, V, H, W, 3]; `bytes` is the whole file, where the rest are views of it. */
 type Shard = { ids: string[]; labels?: Int32Array; views: number; image: number[]; data: Uint8Array; bytes?: Uint8Array<ArrayBuffer> };
 type Row = { shard: Shard; at: number };
@@ -120,28 +151,24 @@ async function readShard(file: string, images: number, buffers: ShardBuffers): P
   return { ids, labels: labels?.dtype === 'int32' ? labels.data : undefined, views, image, data: pixels.data, bytes };
 }
 
-/** Windows of an epoch, each a list of shards; how many shards a window takes depends on the shards alone. */
-async function* windows(
-  { folder, seed, epoch, shards, windowImages }: EpochWanted,
+/** Read windows one after the other. A file is deleted once it is read. */
+async function* read(
+  lists: number[][],
+  { folder, epoch, shards, onRead }: EpochWanted,
   buffers: ShardBuffers,
   signal: AbortSignal,
 ): AsyncGenerator<Shard[]> {
-  let window: Shard[] = [];
-  let images = 0;
-  for (const index of shardOrder(seed, epoch, shards.length)) {
-    const file = join(folder, inputFile(epoch, index));
-    await waitFor(file, signal);
-    const shard = await readShard(file, shards[index]!.images, buffers);
-    await rm(file);
-    if (window.length && images + shard.ids.length > windowImages) {
-      yield window;
-      window = [];
-      images = 0;
+  for (const list of lists) {
+    const window: Shard[] = [];
+    for (const index of list) {
+      const file = join(folder, inputFile(epoch, index));
+      await waitFor(file, signal);
+      window.push(await readShard(file, shards[index]!.images, buffers));
+      await rm(file);
+      onRead?.();
     }
-    window.push(shard);
-    images += shard.ids.length;
+    yield window;
   }
-  if (window.length) yield window;
 }
 
 /** All images of a window in a counted order. */
@@ -190,23 +217,23 @@ async function* oneAhead<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
 }
 
 /**
- * The full batches of one epoch, every image at most once; the last incomplete one is dropped. Waits until each file is there and
- * deletes it once read. Holds the window in use, one read ahead and less than a batch of left-over images, in `buffers`.
+/**
+ * The full batches of one epoch, every image at most once; the last incomplete one is dropped. Waits until each file of `windowsLeft` is
+ * there and deletes it once read. Holds the window in use, one read ahead and less than a batch of left-over images, in `buffers`.
  * @throws Failure DataIntegrity when a file does not hold what `shards` says
  */
 export async function* epochBatches(wanted: EpochWanted): AsyncGenerator<Rows> {
-  const { seed, epoch, batch, skipBatches = 0, buffers = new ShardBuffers() } = wanted;
+  const { seed, epoch, batch, buffers = new ShardBuffers() } = wanted;
+  const { windows, first, dealt } = windowsLeft(wanted);
   const abort = new AbortController();
-  let [pending, window, dealt]: [Row[], number, number] = [[], 0, 0];
+  let [pending, window, at]: [Row[], number, number] = [[], first, dealt];
   try {
-    for await (const shards of oneAhead(windows(wanted, buffers, abort.signal))) {
+    for await (const shards of oneAhead(read(windows, wanted, buffers, abort.signal))) {
       pending = [...pending, ...shuffledRows(shards, seed, epoch, window++)];
-      let at = 0;
-      for (; at + batch <= pending.length; at += batch) {
-        if (dealt++ >= skipBatches) yield gather(pending.slice(at, at + batch));
-      }
+      for (; at + batch <= pending.length; at += batch) yield gather(pending.slice(at, at + batch));
       pending = pending.slice(at).map(alone);
       for (const { bytes } of shards) if (bytes) buffers.giveBack(bytes);
+      at = 0;
     }
   } finally {
     abort.abort(); // a consumer that stops early leaves no timer behind

@@ -26,3 +26,10 @@ export interface Store {
   /** Delete objects; missing ones are no mistake. */
   remove(keys: string[]): Promise<void>;
 }
+
+/** The keys that start with `prefix`, in order. */
+export async function listed(store: Store, prefix: string): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of store.list(prefix)) keys.push(key);
+  return keys;
+}

@@ -27,6 +27,24 @@ export async function readVerified(store: Store, object: StoredObject): Promise<
   throw damaged(object, found);
 }
 
+/** Looks at once, so that many objects are soon looked at and a store is not flooded. */
+const LANES = 16;
+
+/** Why objects cannot all be read: one is gone, or has another size. Undefined when they are there; their bytes are not read. */
+export async function lackOf(store: Store, objects: StoredObject[]): Promise<string | undefined> {
+  const waiting = objects.values();
+  let lack: string | undefined;
+  const lane = async () => {
+    for (const { key, bytes } of waiting) {
+      if (lack !== undefined) return;
+      const found = await store.head(key);
+      if (found?.bytes !== bytes) lack ??= `"${key}" ${found ? `has ${found.bytes} bytes, not ${bytes}` : 'is gone'}`;
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(LANES, objects.length) }, lane));
+  return lack;
+}
+
 /** The same as a stream into a file: written beside it, checked, then renamed. The folder is made when it is missing. */
 export async function readToFile(store: Store, object: StoredObject, file: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });

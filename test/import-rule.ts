@@ -36,7 +36,10 @@ const RULES: Record<string, Rule> = {
     reason: 'store is named bytes: words of contracts and types of learning only',
   },
   report: { words: ['contracts'], packages: { never: SERVICES }, reason: 'report is pure functions over scores' },
-  activities: { values: ['learning', 'store', 'report', 'contracts'], reason: 'activities fetch, compute and publish' },
+  activities: {
+    values: ['learning', 'store', 'report', 'contracts', 'infra/local/processes.ts'],
+    reason: 'activities fetch, compute and publish',
+  },
   workflows: {
     values: ['contracts'],
     types: ['activities'],

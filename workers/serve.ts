@@ -2,18 +2,21 @@
 import { cpus, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { type Environment, readEnvironment } from '../contracts/environment.ts';
 import { QUEUES, type WorkerKind } from '../contracts/queues.ts';
 import { type S3Access, servicesFromEnvironment } from '../contracts/services.ts';
 import { type Artifacts, openArtifacts } from '../store/artifacts.ts';
 import { openS3 } from '../store/s3.ts';
 
-export type Serving = { environment: Environment; artifacts: Artifacts; s3: S3Access; scratch: string };
+export type Serving = { environment: Environment; artifacts: Artifacts; s3: S3Access; scratch: string; graceSeconds: number; log: Logger };
+
+/** A little less than `fewlabels up` grants its workers. */
+const GRACE_SECONDS = 18;
 
 /**
  * Serve one queue until a signal ends the process. SIGTERM and SIGINT cancel what is running at once, so that a training writes
- * its last checkpoint and another worker goes on.
+ * its last checkpoint and another worker goes on. With FEWLABELS_IDLE_EXIT it ends by itself, in order, once it had no work for so long.
  */
 export async function serve(kind: WorkerKind, prepare: (serving: Serving) => Promise<Partial<WorkerOptions>>): Promise<void> {
   const environment = readEnvironment(process.env);
@@ -27,22 +30,39 @@ export async function serve(kind: WorkerKind, prepare: (serving: Serving) => Pro
     const identity = `${kind}@${hostname()}:${process.pid}`;
     const artifacts = openArtifacts(await openS3(s3), { worker: identity });
     const scratch = environment.FEWLABELS_SCRATCH ?? join(tmpdir(), 'fewlabels');
-    const options = await prepare({ environment, artifacts, s3, scratch });
+    const graceSeconds = Number(environment.FEWLABELS_GRACE_SECONDS ?? GRACE_SECONDS);
+    const options = await prepare({ environment, artifacts, s3, scratch, graceSeconds, log });
     const worker = await Worker.create({
       connection,
       namespace: temporal.namespace,
       taskQueue: QUEUES[kind],
       identity,
       shutdownGraceTime: 0, // training is told at once and uses the time for a last checkpoint
-      shutdownForceTime: '20 seconds',
+      shutdownForceTime: `${graceSeconds} seconds`,
       maxHeartbeatThrottleInterval: '2 seconds', // how long a cancellation may go unnoticed
       ...options,
     });
     log.info(`ready: ${kind} worker serves ${QUEUES[kind]} on ${temporal.address}`);
-    await worker.run();
+    const running = worker.run();
+    if (environment.FEWLABELS_IDLE_EXIT) endWhenIdle(worker, Number(environment.FEWLABELS_IDLE_EXIT), log);
+    await running;
   } finally {
     await connection.close();
   }
+}
+
+/** A machine that is paid by the hour is given back. */
+function endWhenIdle(worker: Worker, seconds: number, log: Logger): void {
+  let busy = performance.now();
+  const timer = setInterval(() => {
+    const { runState, numInFlightActivities, numInFlightWorkflowActivations } = worker.getStatus();
+    if (runState !== 'RUNNING') return clearInterval(timer);
+    if (numInFlightActivities + numInFlightWorkflowActivations > 0) busy = performance.now();
+    if (performance.now() - busy < seconds * 1000) return;
+    log.info(`ends: no work for ${seconds} s`);
+    clearInterval(timer);
+    worker.shutdown();
+  }, 250);
 }
 
 /** Activities a data worker runs at once. */

@@ -2,7 +2,7 @@
  * The trainer: a process of its own that sees one scratch folder, `trainer.ts <folder>`. It reads `job.json`, trains or evaluates,
  * and speaks to its supervisor over IPC. Native calls block it, so it listens between steps. It ends with its supervisor.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../contracts/failures.ts';
 import type { SupervisorMessage, TrainerJob, TrainerMessage } from '../contracts/trainer.ts';
@@ -35,6 +35,7 @@ await main(process.argv[2] ?? '.');
 
 async function main(folder: string): Promise<void> {
   try {
+    await writeFile('/proc/self/oom_score_adj', '500').catch(() => undefined); // short of memory, Linux ends the trainer before its supervisor
     const job = JSON.parse(await readFile(join(folder, 'job.json'), 'utf8')) as TrainerJob;
     const { TF_Version: tensorflow } = binding();
     const isGpu = binding().isUsingGpuDevice();
@@ -46,6 +47,7 @@ async function main(folder: string): Promise<void> {
       now: () => performance.now(),
       onProgress: (progress) => say({ type: 'progress', ...progress }),
       onCheckpoint: (checkpoint) => say({ type: 'checkpoint', ...checkpoint }),
+      onAlive: () => say({ type: 'alive' }),
       stop: stop.signal,
     });
     if (finished) say({ type: 'done', facts, waitedSeconds });

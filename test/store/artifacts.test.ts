@@ -179,21 +179,20 @@ describe.each(stores)('artifacts on %s', (_, open) => {
 
   test('checkpoints: a broken manifest is passed over and reported', async () => {
     for (const step of [1, 2]) await checkpoint(step);
-    const broken = `${home()}/checkpoints/0000000002.json`;
-    await store.put(broken, Buffer.from('{'));
+    await store.put(`${home()}/checkpoints/0000000002.json`, Buffer.from('{'));
     const { manifests, rejected } = await artifacts.checkpoints('representation', artifact.key);
     expect(manifests.map(({ facts }) => facts.step)).toEqual([1]);
-    expect(rejected).toEqual([{ key: broken, reason: 'it is no complete manifest' }]);
+    expect(rejected).toEqual([{ step: 2, reason: 'it is no complete manifest' }]);
   });
 
   test('pruneCheckpoints: keeps the newest and deletes manifests and data of the rest', async () => {
     for (const step of [1, 2, 3, 4]) await checkpoint(step);
-    await artifacts.pruneCheckpoints('representation', artifact.key, 2);
+    await artifacts.pruneCheckpoints('representation', artifact.key, { last: 2 });
     expect((await artifacts.checkpoints('representation', artifact.key)).manifests.map(({ facts }) => facts.step)).toEqual([4, 3]);
     expect(await keysOf(store, `${home()}/`)).toHaveLength(4);
-    await artifacts.pruneCheckpoints('representation', artifact.key, 5);
+    await artifacts.pruneCheckpoints('representation', artifact.key, { last: 5 });
     expect(await keysOf(store, `${home()}/`)).toHaveLength(4);
-    await artifacts.pruneCheckpoints('representation', artifact.key, 0);
+    await artifacts.pruneCheckpoints('representation', artifact.key, { last: 0 });
     expect(await keysOf(store, `${home()}/`)).toEqual([]);
   });
 
@@ -250,7 +249,7 @@ describe('artifacts: order of operations', () => {
     const artifacts = openArtifacts(store, {});
     for (const step of [1, 2]) await artifacts.commitCheckpoint({ ...artifact, step, objects: [model], facts: {}, made: {} });
     log.splice(0);
-    await artifacts.pruneCheckpoints('views', artifact.key, 1);
+    await artifacts.pruneCheckpoints('views', artifact.key, { last: 1 });
     expect(log).toEqual(['remove manifest', 'remove data']);
   });
 
