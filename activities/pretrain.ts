@@ -7,6 +7,8 @@ import type { PretrainInput, PretrainRecipe, PretrainResult, Segment } from '../
 import type { PretrainJob } from '../contracts/trainer.ts';
 import { viewSettings } from '../contracts/views.ts';
 import type { Artifacts } from '../store/artifacts.ts';
+import { partOf } from '../store/keys.ts';
+import { Damaged } from '../store/verified.ts';
 import { attempt } from './attempt.ts';
 import { chainState, trainSegment } from './chain.ts';
 import { representationOf, viewsOf } from './identity.ts';
@@ -50,7 +52,9 @@ export function pretrainActivities(settings: TrainerSettings) {
           const wanted = { shards, size: images.size, views, seed, segment, from };
           return where === 'device' ? supplyImages(wanted) : supplyViews(artifacts, wanted);
         };
-        return trainSegment({ ...training, supply, made: { views: where } }, current, settings);
+        return trainSegment({ ...training, supply, made: { views: where } }, current, settings).catch(async (error: unknown) => {
+          throw await orViewsMissing(artifacts, error);
+        });
       });
     },
   };
@@ -105,7 +109,10 @@ function* supplyImages({ shards, seed, segment, from }: ViewsWanted): Generator<
 type ViewsWanted = { shards: ShardEntry[]; size: number; views: Recipe['views']; seed: number; segment: Segment; from: number };
 
 /** View files in the order in which the trainer reads them. */
-async function* supplyViews(artifacts: Artifacts, { shards, size, views, seed, segment, from }: ViewsWanted): AsyncGenerator<InputFile> {
+export async function* supplyViews(
+  artifacts: Artifacts,
+  { shards, size, views, seed, segment, from }: ViewsWanted,
+): AsyncGenerator<InputFile> {
   const manifests = await Promise.all(shards.map(({ digest }) => artifacts.find('views', viewsOf(digest, size, views, seed, segment).key)));
   for (const { name, epoch, shard } of shardFiles(shards.length, seed, Math.max(from, segment.from), segment.to)) {
     const manifest = manifests[shard];
@@ -115,4 +122,15 @@ async function* supplyViews(artifacts: Artifacts, { shards, size, views, seed, s
     }
     yield { name, content: objectNamed(manifest, viewsFile(epoch)) };
   }
+}
+
+/**
+ * Views that cannot be read are no loss, as they are made again: another run that shares them has deleted them since they were listed, or
+ * they are damaged, and then they go. Any other error stays what it is.
+ */
+export async function orViewsMissing(artifacts: Artifacts, error: unknown): Promise<unknown> {
+  const views = error instanceof Damaged ? partOf(error.object.key) : undefined;
+  if (!(error instanceof Damaged) || views?.stage !== 'views') return error;
+  if (!error.isGone) await artifacts.remove('views', views.key);
+  return new Failure('ViewsMissing', `Cannot go on pretraining as views must be rendered again: ${error.message}`);
 }

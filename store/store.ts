@@ -14,11 +14,8 @@ export interface Store {
   putIfAbsent(key: string, body: Uint8Array, contentType?: string): Promise<boolean>;
   /** The whole object, or undefined when there is none. Meant for small objects. */
   get(key: string): Promise<Buffer | undefined>;
-  /**
-   * A stream of the object's bytes, or of at most `length` bytes from `offset`, which must lie inside.
-   * @throws Failure 'DataIntegrity' when there is no such object
-   */
-  stream(key: string, range?: { offset: number; length: number }): Promise<Readable>;
+  /** A stream of the object's bytes, or of at most `length` bytes from `offset`, which must lie inside; undefined when there is none. */
+  stream(key: string, range?: { offset: number; length: number }): Promise<Readable | undefined>;
   /** Size of the object, or undefined when there is none. */
   head(key: string): Promise<ObjectInfo | undefined>;
   /** Objects whose key starts with `prefix`, in key order. `a/1` does not list `a/10` when the prefix is `a/1/`. */

@@ -93,7 +93,7 @@ test('stream: a slow reader is not taken for a silent server', async () => {
   await direct.put('faults/slow-reader', bytes);
   const stream = await nervous.stream('faults/slow-reader');
   const parts: Buffer[] = [];
-  for await (const chunk of stream) {
+  for await (const chunk of stream ?? []) {
     if (parts.length === 0) await new Promise((resolve) => setTimeout(resolve, 2.5 * NERVOUS.silence));
     parts.push(chunk);
   }
