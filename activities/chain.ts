@@ -42,7 +42,7 @@ export async function chainState<Kind extends string>(
   { stage, key }: Identity,
   settings: TrainerSettings,
 ): Promise<ChainState<Ref<Kind>> & Candidates> {
-  const finished = await settings.artifacts.find(stage, key);
+  const finished = await settings.artifacts.findWhole(stage, key);
   if (finished) {
     const { epochs, loss } = finished.facts;
     return { epochsDone: Number(epochs), result: { kind, key, digest: finished.digest }, loss: Number(loss), ...toldBy(finished.facts) };

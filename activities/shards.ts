@@ -28,10 +28,10 @@ export function surveyActivities(artifacts: Artifacts, openTree: ImageTrees) {
       return attempt(async ({ number, run }) => {
         const { header, chunks } = encodePlan(await planShards({ images, seed, openTree }));
         const identity = planOf(images, sha256([header, ...chunks].map(sha256).join()));
-        const sealed = await artifacts.find('set', sealedOf(identity.key).key);
         const shards = chunks.length;
-        if (sealed) return { plan: identity.key, shards, images: sealed.facts as ImagesRef };
-        if (!(await artifacts.find('plan', identity.key))) {
+        const sealed = await findSealed(artifacts, identity.key);
+        if (sealed) return { plan: identity.key, shards, images: sealed };
+        if (!(await artifacts.findWhole('plan', identity.key))) {
           const parts = chunks.map((text, shard) => ({ name: chunkFile(shard), body: Buffer.from(text), contentType: 'application/json' }));
           const objects = [{ name: HEADER_FILE, body: Buffer.from(header), contentType: 'application/json' }, ...parts];
           const facts: PlanFacts = { setAsideLimit: images.setAsideLimit };
@@ -63,7 +63,7 @@ export function shardActivities(artifacts: Artifacts, openTree: ImageTrees) {
       return attempt(async ({ progress, signal, number, run }) => {
         const { header, manifest } = await openPlan(artifacts, plan);
         const identity = shardOf(header.size, header.fingerprint, shard);
-        const found = await artifacts.find('shards', identity.key);
+        const found = await artifacts.findWhole('shards', identity.key);
         if (found) return resultOf(found);
 
         const chunk = decodeChunk((await artifacts.read(objectNamed(manifest, chunkFile(shard)))).toString());
@@ -80,6 +80,14 @@ export function shardActivities(artifacts: Artifacts, openTree: ImageTrees) {
       });
     },
   };
+}
+
+/** The sets of a plan that were sealed, when all their shards are there. */
+async function findSealed(artifacts: Artifacts, plan: string): Promise<ImagesRef | undefined> {
+  const images = (await artifacts.find('set', sealedOf(plan).key))?.facts as ImagesRef | undefined;
+  const sets = images ? [images.pool, images.test] : [];
+  const found = await Promise.all(sets.map(({ key }) => artifacts.findWhole('set', key)));
+  return found.every((set) => set !== undefined) ? images : undefined;
 }
 
 const chunkFile = (shard: number) => `shard-${String(shard).padStart(5, '0')}.json`;
