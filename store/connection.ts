@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, S3Error } from 'minio';
 import { Failure } from '../contracts/failures.ts';
 import type { S3Access } from '../contracts/services.ts';
+import type { ListedObject } from './store.ts';
 import { transport, Unanswered } from './transport.ts';
 
 /** How long to wait for a store in trouble; milliseconds. */
@@ -14,7 +15,6 @@ export type Patience = { attempts: number; firstDelay: number; longestDelay: num
 /** About ten seconds of pauses in all: a server restart passes unnoticed, a longer outage is Temporal's to wait for. */
 export const PATIENCE: Patience = { attempts: 7, firstDelay: 150, longestDelay: 5_000, silence: 60_000 };
 
-export type ListedObject = { key: string; bytes: number; modified: Date };
 export type Range = { offset: number; length: number };
 
 export type Connection = {

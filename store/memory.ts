@@ -3,17 +3,23 @@ import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { Store } from './store.ts';
 
-export function openMemory(): Store {
+/** @param now  the time that objects are written at */
+export function openMemory(now: () => Date = () => new Date()): Store {
   const objects = new Map<string, Buffer>();
+  const written = new Map<string, Date>();
+  const write = (key: string, bytes: Buffer) => {
+    objects.set(key, bytes);
+    written.set(key, now());
+  };
   return {
     async put(key, body) {
       const bytes = body instanceof Uint8Array ? Buffer.from(body) : await readFile(body.file);
-      objects.set(key, bytes);
+      write(key, bytes);
       return { key, bytes: bytes.length };
     },
     async putIfAbsent(key, body) {
       if (objects.has(key)) return false;
-      objects.set(key, Buffer.from(body));
+      write(key, Buffer.from(body));
       return true;
     },
     async get(key) {
@@ -35,7 +41,7 @@ export function openMemory(): Store {
     async *list(prefix) {
       const keys = [...objects.keys()].filter((key) => key.startsWith(prefix));
       keys.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-      for (const key of keys) yield { key, bytes: objects.get(key)?.length ?? 0 };
+      for (const key of keys) yield { key, bytes: objects.get(key)?.length ?? 0, modified: written.get(key) ?? new Date(0) };
     },
     async remove(keys) {
       for (const key of keys) objects.delete(key);

@@ -35,9 +35,7 @@ function storeOn(connection: Connection): Store {
       const found = await attempt(`look at "${key}"`, () => orCode(ABSENT, () => client.statObject(bucket, key)));
       return found && { key, bytes: found.size };
     },
-    async *list(prefix) {
-      for await (const { key, bytes } of listObjects(connection, prefix)) yield { key, bytes };
-    },
+    list: (prefix) => listObjects(connection, prefix),
     async remove(keys) {
       for (let i = 0; i < keys.length; i += DELETE_BATCH) await removeBatch(connection, keys.slice(i, i + DELETE_BATCH));
     },

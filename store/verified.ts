@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import type { StoredObject } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import { sha256 } from './digest.ts';
-import type { Store } from './store.ts';
+import { onEach, type Store } from './store.ts';
 
 /** Once more, in case the bytes were damaged on their way. */
 const READINGS = 2;
@@ -39,21 +39,13 @@ export async function readVerified(store: Store, object: StoredObject): Promise<
   throw damaged(object, found);
 }
 
-/** Looks at once, so that many objects are soon looked at and a store is not flooded. */
-const LANES = 16;
-
 /** Why objects cannot all be read: one is gone, or has another size. Undefined when they are there; their bytes are not read. */
 export async function lackOf(store: Store, objects: StoredObject[]): Promise<string | undefined> {
-  const waiting = objects.values();
   let lack: string | undefined;
-  const lane = async () => {
-    for (const { key, bytes } of waiting) {
-      if (lack !== undefined) return;
-      const found = await store.head(key);
-      if (found?.bytes !== bytes) lack ??= `"${key}" ${found ? `has ${found.bytes} bytes, not ${bytes}` : 'is gone'}`;
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(LANES, objects.length) }, lane));
+  await onEach(objects, async ({ key, bytes }) => {
+    const found = lack === undefined ? await store.head(key) : undefined;
+    lack ??= found?.bytes === bytes ? undefined : `"${key}" ${found ? `has ${found.bytes} bytes, not ${bytes}` : 'is gone'}`;
+  });
   return lack;
 }
 

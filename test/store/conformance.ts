@@ -118,9 +118,10 @@ export function conformance(name: string, open: () => Promise<Store>): void {
       const found = [];
       for await (const info of store.list(at('run/1/'))) found.push(info);
       expect(found).toEqual([
-        { key: at('run/1/a/deep'), bytes: 12 },
-        { key: at('run/1/b'), bytes: 7 },
+        { key: at('run/1/a/deep'), bytes: 12, modified: expect.any(Date) },
+        { key: at('run/1/b'), bytes: 7, modified: expect.any(Date) },
       ]);
+      for (const { modified } of found) expect(Math.abs(modified.getTime() - Date.now())).toBeLessThan(60_000);
       expect(await keysOf(store, at('run/'))).toHaveLength(4);
       expect(await keysOf(store, at('nothing/'))).toEqual([]);
     });
