@@ -3,7 +3,7 @@
  * run all begin the same way: finished → return it, segment done → return that, else go on from the newest checkpoint.
  */
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest, Ref, Retention } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
@@ -12,6 +12,7 @@ import type { ChainState } from '../contracts/stages.ts';
 import type { TrainerJob } from '../contracts/trainer.ts';
 import type { Rejected } from '../store/checkpoints.ts';
 import type { Attempt } from './attempt.ts';
+import { isAway } from './away.ts';
 import type { Identity } from './identity.ts';
 import { objectNamed } from './shardset.ts';
 import { type InputFile, makeScratch, superviseTrainer, type TrainerSettings } from './trainer.ts';
@@ -25,12 +26,13 @@ const CHECKPOINTS_KEPT: Retention = { last: 2 };
 export type Training<Kind extends string> = {
   kind: Kind;
   identity: Identity;
-  /** Epochs of the whole training, and where this segment ends. */
+  /** Epochs of the whole training, and where this segment begins (0 where it is missing) and ends. */
   epochs: number;
+  from?: number;
   until: number;
   files: AsyncIterable<InputFile> | Iterable<InputFile>;
-  /** Inputs from the given epoch on. */
-  supply(fromEpoch: number): AsyncIterable<InputFile> | Iterable<InputFile>;
+  /** Inputs from the given step on. */
+  supply(fromStep: number): AsyncIterable<InputFile> | Iterable<InputFile>;
   job: TrainerJob;
   /** What decides the bits besides the trainer's machine. */
   made?: Record<string, unknown>;
@@ -99,13 +101,17 @@ function withWarning<T extends { warning?: string }>(more: string | undefined, t
   return more === undefined ? told : { ...told, warning: [told.warning, more].filter(Boolean).join('. ') };
 }
 
-/** Train one segment, or return what is there already. */
+/**
+ * Train one segment, or return what is there already. Where the newest checkpoint that can be used lies before the segment, nothing is
+ * trained: the state says from which epoch the chain has to go on.
+ * @throws Failure DataIntegrity when the segment is not the first and there is no checkpoint at all; what `superviseTrainer` throws
+ */
 export async function trainSegment<Kind extends string>(
   training: Training<Kind>,
   attempt: Attempt,
   settings: TrainerSettings,
 ): Promise<ChainState<Ref<Kind>>> {
-  const { kind, identity, epochs, until } = training;
+  const { kind, identity, epochs, from = 0, until } = training;
   const { artifacts } = settings;
   const start = await chainState(kind, identity, settings);
   const { epochsDone, result, loss, warning, review } = start;
@@ -113,8 +119,13 @@ export async function trainSegment<Kind extends string>(
 
   const checkpoint = await fetchCheckpoint(identity, start, settings);
   const told = (facts: Record<string, unknown>) => withWarning(checkpoint?.passedOver, toldBy(facts));
+  if (!checkpoint && from > 0) throw vanished(identity, from);
+  const reached = checkpoint ? Number(checkpoint.manifest.facts.epoch) : 0;
+  if (checkpoint && reached < from) {
+    await rm(checkpoint.file);
+    return { epochsDone: reached, ...told({}) };
+  }
   const resume: InputFile[] = checkpoint ? [{ name: RESUME_FILE, content: { file: checkpoint.file } }] : [];
-  let curve = (checkpoint?.manifest.facts.curve ?? []) as CurvePoint[];
   return superviseTrainer(
     {
       stage: identity.stage,
@@ -123,9 +134,8 @@ export async function trainSegment<Kind extends string>(
         yield* training.files;
         yield* resume;
       })(),
-      supply: training.supply(checkpoint ? Number(checkpoint.manifest.facts.epoch) : 0),
-      async onCheckpoint(file, { step, epoch, curve: news }, hardware) {
-        curve = joinCurves(curve, news);
+      supply: training.supply(checkpoint ? Number(checkpoint.manifest.facts.step) : 0),
+      async onCheckpoint(file, { step, epoch, curve }, hardware) {
         const object = { name: CHECKPOINT_FILE, body: { file } };
         await artifacts.commitCheckpoint({
           ...identity,
@@ -134,16 +144,20 @@ export async function trainSegment<Kind extends string>(
           facts: { step, epoch, curve },
           made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
         });
-        await artifacts.pruneCheckpoints(identity.stage, identity.key, training.job.keepCheckpoints ?? CHECKPOINTS_KEPT);
+        const retention = training.job.keepCheckpoints ?? CHECKPOINTS_KEPT;
+        await artifacts.pruneCheckpoints(identity.stage, identity.key, retention).catch((error: unknown) => {
+          if (!isAway(error)) throw error; // the checkpoint is kept all the same, and the next one prunes again
+        });
+        return { key: identity.key };
       },
       async onDone(folder, facts, hardware) {
-        const loss = curve.at(-1)?.loss;
+        const loss = (facts.curve as CurvePoint[]).at(-1)?.loss;
         if (until < epochs) return { epochsDone: until, loss, ...told(facts) };
         const body = await readFile(join(folder, 'out', MODEL_FILE));
         const manifest = await artifacts.commit({
           ...identity,
           objects: [{ name: MODEL_FILE, body }],
-          facts: { ...facts, epochs, loss, curve, architecture: 'architecture' in training.job ? training.job.architecture : undefined },
+          facts: { ...facts, epochs, loss, architecture: 'architecture' in training.job ? training.job.architecture : undefined },
           made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
         });
         return { epochsDone: epochs, result: { kind, key: identity.key, digest: manifest.digest }, loss, ...told(facts) };
@@ -151,13 +165,12 @@ export async function trainSegment<Kind extends string>(
     },
     { ...attempt, progress: (beat) => attempt.progress(withWarning(checkpoint?.passedOver, beat)) },
     settings,
-  );
+  ).finally(() => checkpoint && rm(checkpoint.file, { force: true })); // it is still there where the trainer's folder never got it
 }
 
-/** Learning curve so far, with what a resumed trainer adds; points after the resumed step count once. */
-function joinCurves(before: CurvePoint[], news: CurvePoint[]): CurvePoint[] {
-  const first = news[0]?.step ?? Number.POSITIVE_INFINITY;
-  return [...before.filter(({ step }) => step < first), ...news];
+function vanished({ stage, key }: Identity, epoch: number): Failure {
+  const state = `the store has none of ${stage} ${key}; run the recipe again to train from nothing`;
+  return new Failure('DataIntegrity', `Cannot go on training after ${epoch} epochs as there must be a checkpoint of them: ${state}`);
 }
 
 /** An object of a finished model, as an input file. */

@@ -2,7 +2,8 @@
 
 import type { DistillInput, DistillResult } from '../contracts/stages.ts';
 import type { Architecture } from '../contracts/trainer.ts';
-import { teacherFile } from '../learning/feed.ts';
+import { teacherFile, windowImages } from '../learning/feed.ts';
+import { planTraining } from '../learning/plan.ts';
 import { attempt } from './attempt.ts';
 import { modelFile, trainSegment } from './chain.ts';
 import { studentOf } from './identity.ts';
@@ -38,9 +39,14 @@ export function distillActivities(settings: TrainerSettings) {
           seed,
           ...compute,
         };
-        const from = (epoch: number) => Math.max(epoch, segment.from);
-        const supply = async function* (epoch: number): AsyncGenerator<InputFile> {
-          for (const { name, shard } of shardFiles(shards.length, seed, from(epoch), segment.to)) {
+        const cut = {
+          ...planTraining({ ...distill, images: images.pool.images }),
+          shards: job.shards,
+          seed,
+          windowImages: windowImages(images.size, 1),
+        };
+        const supply = async function* (step: number): AsyncGenerator<InputFile> {
+          for (const { name, shard } of shardFiles(cut, step, segment.to)) {
             const content = drawn ? await hideLabels(artifacts, drawn, shards, shard) : shards[shard]?.object;
             if (content) yield { name, content };
           }
@@ -49,6 +55,7 @@ export function distillActivities(settings: TrainerSettings) {
           kind: 'student' as const,
           identity,
           epochs: distill.epochs,
+          from: segment.from,
           until: segment.to,
           files: [...teachers.map(({ file }) => file), ...start],
           job,

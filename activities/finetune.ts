@@ -1,7 +1,7 @@
 /** representation → classifier: fine-tuning on few labels; without a representation, the baseline on the same labels. */
 import type { Manifest } from '../contracts/artifacts.ts';
 import type { FinetuneInput, FinetuneResult } from '../contracts/stages.ts';
-import { inputFile } from '../learning/feed.ts';
+import { inputFile, windowImages } from '../learning/feed.ts';
 import { planTraining } from '../learning/plan.ts';
 import { attempt } from './attempt.ts';
 import { modelFile, trainSegment } from './chain.ts';
@@ -30,7 +30,8 @@ export function finetuneActivities(settings: TrainerSettings) {
             : undefined;
         const [heldOut, judged] = input.stopped ? [undefined, others] : [others, undefined];
         const isBalanced = finetune.classWeights === 'balanced';
-        const { epochs } = planTraining({ ...finetune, images: labels.images });
+        const plan = planTraining({ ...finetune, images: labels.images });
+        const { epochs } = plan;
         const files = async function* (): AsyncGenerator<InputFile> {
           if (representation) yield (await modelFile('representation.safetensors', 'representation', representation.key, settings)).file;
           if (judged) yield* packFiles('judged', judged);
@@ -48,8 +49,9 @@ export function finetuneActivities(settings: TrainerSettings) {
           ...compute,
         };
         const kept = await keepPacks(packs, images.size, settings.scratch, current.check);
-        const supply = async function* (from: number): AsyncGenerator<InputFile> {
-          for (const { name, shard } of shardFiles(kept.files.length, seed, from, epochs)) yield { name, content: await kept.read(shard) };
+        const cut = { ...plan, shards: kept.files, seed, windowImages: windowImages(images.size, 1) };
+        const supply = async function* (step: number): AsyncGenerator<InputFile> {
+          for (const { name, shard } of shardFiles(cut, step, epochs)) yield { name, content: await kept.read(shard) };
           if (heldOut) for (const i of heldOut.files.keys()) yield { name: inputFile(epochs, i), content: await heldOut.read(i) };
         };
         const chain = { kind: 'classifier' as const, identity, epochs, until: epochs, files: files(), job, supply };

@@ -5,7 +5,9 @@ import { Failure } from '../contracts/failures.ts';
 import type { Recipe } from '../contracts/recipe.ts';
 import type { PretrainInput, PretrainRecipe, PretrainResult, Segment } from '../contracts/stages.ts';
 import type { PretrainJob } from '../contracts/trainer.ts';
-import { viewSettings } from '../contracts/views.ts';
+import { VIEWS, viewSettings } from '../contracts/views.ts';
+import { windowImages } from '../learning/feed.ts';
+import { planTraining } from '../learning/plan.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import { partOf } from '../store/keys.ts';
 import { Damaged } from '../store/verified.ts';
@@ -47,9 +49,17 @@ export function pretrainActivities(settings: TrainerSettings) {
           if (start) yield { name: START_FILE, content: await startFile(artifacts, start) };
           if (probe) yield* probe.files();
         };
-        const training = { kind: 'representation' as const, identity, epochs: pretrain.epochs, until: segment.to, files: files(), job };
-        const supply = (from: number) => {
-          const wanted = { shards, size: images.size, views, seed, segment, from };
+        const { epochs } = pretrain;
+        const { from, to: until } = segment;
+        const training = { kind: 'representation' as const, identity, epochs, from, until, files: files(), job };
+        const cut = {
+          ...planTraining({ ...pretrain, images: images.pool.images }),
+          shards: job.shards,
+          seed,
+          windowImages: windowImages(images.size, VIEWS),
+        };
+        const supply = (step: number) => {
+          const wanted = { shards, size: images.size, views, seed, segment, files: shardFiles(cut, step, until) };
           return where === 'device' ? supplyImages(wanted) : supplyViews(artifacts, wanted);
         };
         return trainSegment({ ...training, supply, made: { views: where } }, current, settings).catch(async (error: unknown) => {
@@ -99,22 +109,29 @@ async function probeOf(
 }
 
 /** What the trainer renders its views from: the shards themselves, anew in each epoch. */
-function* supplyImages({ shards, seed, segment, from }: ViewsWanted): Generator<InputFile> {
-  for (const { name, shard } of shardFiles(shards.length, seed, Math.max(from, segment.from), segment.to)) {
+function* supplyImages({ shards, files }: ViewsWanted): Generator<InputFile> {
+  for (const { name, shard } of files) {
     const content = shards[shard]?.object;
     if (content) yield { name, content };
   }
 }
 
-type ViewsWanted = { shards: ShardEntry[]; size: number; views: Recipe['views']; seed: number; segment: Segment; from: number };
+type ViewsWanted = {
+  shards: ShardEntry[];
+  size: number;
+  views: Recipe['views'];
+  seed: number;
+  segment: Segment;
+  files: ReturnType<typeof shardFiles>;
+};
 
 /** View files in the order in which the trainer reads them. */
 export async function* supplyViews(
   artifacts: Artifacts,
-  { shards, size, views, seed, segment, from }: ViewsWanted,
+  { shards, size, views, seed, segment, files }: ViewsWanted,
 ): AsyncGenerator<InputFile> {
   const manifests = await Promise.all(shards.map(({ digest }) => artifacts.find('views', viewsOf(digest, size, views, seed, segment).key)));
-  for (const { name, epoch, shard } of shardFiles(shards.length, seed, Math.max(from, segment.from), segment.to)) {
+  for (const { name, epoch, shard } of files) {
     const manifest = manifests[shard];
     if (!manifest) {
       const rule = `views of shard ${shard + 1} are not there: they were deleted or never written`;

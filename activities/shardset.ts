@@ -1,7 +1,8 @@
 /** Reading a sealed set of shards: its list of shards, its labels, and its files in any order. */
 import type { Manifest, ShardSetRef, StoredObject } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
-import { inputFile, shardOrder } from '../learning/feed.ts';
+import type { ShardFiles } from '../contracts/trainer.ts';
+import { inputFile, windowsLeft } from '../learning/feed.ts';
 import { readShardIds } from '../learning/images/shards.ts';
 import { decodeSafetensors, headerEnd } from '../learning/safetensors.ts';
 import type { Artifacts } from '../store/artifacts.ts';
@@ -39,15 +40,17 @@ export async function* idsOfSet(artifacts: Artifacts, shards: ShardEntry[]): Asy
   }
 }
 
-/** Input files of epochs [from, to) in the order in which the trainer reads them. */
-export function* shardFiles(
-  shards: number,
-  seed: number,
-  from: number,
-  to: number,
-): Generator<{ name: string; epoch: number; shard: number }> {
-  for (let epoch = from; epoch < to; epoch++) {
-    for (const shard of shardOrder(seed, epoch, shards)) yield { name: inputFile(epoch, shard), epoch, shard };
+/** How a trainer cuts its epochs into windows and batches. */
+export type Epochs = { shards: ShardFiles; seed: number; batch: number; stepsPerEpoch: number; windowImages: number };
+
+/** Input files from a step on up to the epoch `to` (exclusive), in the order in which the trainer reads them. */
+export function* shardFiles(epochs: Epochs, fromStep: number, to: number): Generator<{ name: string; epoch: number; shard: number }> {
+  const { stepsPerEpoch } = epochs;
+  for (let epoch = Math.floor(fromStep / stepsPerEpoch); epoch < to; epoch++) {
+    const skipBatches = Math.max(0, fromStep - epoch * stepsPerEpoch);
+    for (const shard of windowsLeft({ ...epochs, epoch, skipBatches }).windows.flat()) {
+      yield { name: inputFile(epoch, shard), epoch, shard };
+    }
   }
 }
 

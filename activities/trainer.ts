@@ -4,38 +4,50 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { StoredObject } from '../contracts/artifacts.ts';
 import { FAILURES, Failure, type FailureKind } from '../contracts/failures.ts';
+import type { Beat } from '../contracts/progress.ts';
 import type { TrainerJob, TrainerMessage } from '../contracts/trainer.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import type { Attempt } from './attempt.ts';
+import { whileAway } from './away.ts';
+import { type InputFiles, place, supplyInputs } from './inputs.ts';
+import { openUploads, type Uploads } from './uploads.ts';
 
-/** A file of `in/`: an object of the store, bytes made on the spot, or a file of the scratch folder to move there. */
-export type InputFile = { name: string; content: StoredObject | Uint8Array | { file: string } };
+export type { InputFile } from './inputs.ts';
+
 type Checkpoint = Extract<TrainerMessage, { type: 'checkpoint' }>;
 
 export type TrainerRun<T> = {
   stage: string;
   job: TrainerJob;
   /** In place before the trainer starts. */
-  files: AsyncIterable<InputFile> | Iterable<InputFile>;
+  files: InputFiles;
   /** Put into `in/` in this order, a bounded number ahead of the trainer. */
-  supply: AsyncIterable<InputFile> | Iterable<InputFile>;
-  /** Keep a checkpoint; `file` is an absolute path and goes away afterwards. */
-  onCheckpoint?(file: string, checkpoint: Checkpoint, made: Record<string, unknown>): Promise<void>;
-  /** Take the results out of `folder`. Runs when all checkpoints are kept. */
+  supply: InputFiles;
+  /** Put a checkpoint into the store. `file` is an absolute path and goes away afterwards. @returns the artifact it belongs to */
+  onCheckpoint?(file: string, checkpoint: Checkpoint, made: Record<string, unknown>): Promise<{ key: string }>;
+  /** Take the results out of `folder`. Runs when the last checkpoint is kept. */
   onDone(folder: string, facts: Record<string, unknown>, made: Record<string, unknown>): Promise<T>;
 };
 
-export type TrainerSettings = { artifacts: Artifacts; scratch: string; environment: Record<string, string>; stallSeconds: number };
+export type TrainerSettings = {
+  artifacts: Artifacts;
+  scratch: string;
+  environment: Record<string, string>;
+  /** Silence after which a trainer is taken for hung. */
+  stallSeconds: number;
+  /** What a cancelled attempt takes at most: half of it for a last checkpoint, the rest to upload that. */
+  graceSeconds?: number;
+  /** Between two looks whether a store that is away is back. */
+  againSeconds?: number;
+};
 
-const FILES_AHEAD = 8;
-/** Time for a last checkpoint when an attempt is cancelled. */
-const STOP_SECONDS = 10;
+const GRACE_SECONDS = 18;
+const AGAIN_SECONDS = 10;
 const TRAINER = fileURLToPath(new URL('../workers/trainer.ts', import.meta.url));
 
 /** Run one trainer to its end and return what `onDone` makes of it. @throws Failure, or CancelledFailure through `attempt` */
@@ -44,7 +56,10 @@ export async function superviseTrainer<T>(run: TrainerRun<T>, attempt: Attempt, 
   try {
     await mkdir(join(folder, 'in'));
     await mkdir(join(folder, 'out'));
-    for await (const file of run.files) await place(folder, file, settings.artifacts);
+    for await (const file of run.files) {
+      attempt.check();
+      await place(folder, file, settings.artifacts);
+    }
     await writeFile(join(folder, 'job.json'), JSON.stringify(run.job));
     attempt.check();
     return await train(folder, run, attempt, settings);
@@ -89,44 +104,84 @@ export async function sweepScratch(scratch: string): Promise<void> {
 }
 
 async function train<T>(folder: string, run: TrainerRun<T>, attempt: Attempt, settings: TrainerSettings): Promise<T> {
+  const { artifacts, stallSeconds, graceSeconds = GRACE_SECONDS, againSeconds = AGAIN_SECONDS } = settings;
   const child = fork(TRAINER, [folder], {
     execArgv: ['--import', import.meta.resolve('tsx')],
     env: { ...settings.environment, ...threadSettings(run.job.threads) },
     detached: true, // a Ctrl-C meant for the worker must not kill the trainer before its last checkpoint
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  const done = new AbortController();
-  const listener = listen(child, folder, run, attempt);
-  const stalled = watchForStall(child, listener, settings.stallSeconds, done.signal);
-  const stop = () => endSoon(child, done.signal);
-  attempt.signal.addEventListener('abort', stop, { once: true });
-  if (attempt.signal.aborted) stop();
-  const supplied = supply(folder, run.supply, settings.artifacts, done.signal);
+  const ended = new AbortController();
+  const teller = tellerOf(run.stage, attempt);
+  const waiting = (what: string) => ({ signal: ended.signal, againSeconds, tell: (why?: string) => teller.away(what, why) });
+  const uploads = openUploads<Checkpoint>(async (file, checkpoint) => {
+    const artifact = await run.onCheckpoint?.(file, checkpoint, listener.made);
+    if (artifact) teller.kept({ step: checkpoint.step, key: artifact.key });
+  }, waiting('its newest checkpoint'));
+  const listener = listen(child, folder, teller, uploads);
+  const inputs = supplyInputs(folder, run.supply, artifacts, waiting('its inputs'));
+  const stalled = watchForStall(child, listener, stallSeconds, ended.signal);
+  const stop = () => endSoon(child, (graceSeconds * 1000) / 2, ended.signal);
+  const cancel = () => {
+    stop();
+    after(graceSeconds * 1000 - UNWINDING_MS, ended.signal, () => ended.abort());
+  };
+  attempt.signal.addEventListener('abort', cancel, { once: true });
+  if (attempt.signal.aborted) cancel();
   try {
-    const exit = await Promise.race([listener.exit, failureOf(supplied)]);
-    await listener.kept();
+    const exit = await Promise.race([listener.exit, failureOf(inputs.supplied), uploads.failure]);
+    await Promise.race([uploads.kept(), aborted(ended.signal)]);
     attempt.check();
-    if (stalled())
-      throw new Failure(
-        'TrainerStalled',
-        `Cannot go on as the trainer made no progress for ${settings.stallSeconds} s: ${listener.where()}`,
-      );
+    if (stalled()) {
+      throw new Failure('TrainerStalled', `Cannot go on as the trainer made no progress for ${stallSeconds} s: ${listener.where()}`);
+    }
     if (!listener.facts) throw exitFailure(exit, listener);
-    return await run.onDone(folder, listener.facts, listener.made);
+    const { facts, made } = listener;
+    return await whileAway(() => run.onDone(folder, facts, made), waiting('its result'));
   } finally {
-    done.abort();
-    attempt.signal.removeEventListener('abort', stop);
+    ended.abort();
+    attempt.signal.removeEventListener('abort', cancel);
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     await listener.exit;
-    await Promise.allSettled([supplied, listener.kept()]);
+    // Whoever writes into the folder is to be done before it goes; a store that does not answer must not hold a cancelled run.
+    await Promise.race([Promise.allSettled([inputs.supplied, uploads.kept()]), delay(UNWINDING_MS)]);
   }
+}
+
+/** What is left of the grace after the last upload. */
+const UNWINDING_MS = 2_000;
+
+type Teller = {
+  progress(news: Partial<Beat>): void;
+  kept(checkpoint: NonNullable<Beat['checkpoint']>): void;
+  /** The store is away, and `what` waits for it; undefined: it is back. */
+  away(what: string, why: string | undefined): void;
+};
+
+/** What the trainer and its supervisor have to tell, in one heartbeat. */
+function tellerOf(stage: string, attempt: Attempt): Teller {
+  const waiting = new Map<string, string>();
+  let beat: Beat = { stage, done: 0, total: 0, unit: 'steps' };
+  const tell = (more: Partial<Beat>) => {
+    beat = { ...beat, ...more };
+    const [away] = [...waiting].map(([what, why]) => `The training goes on while the object store is away, and ${what} waits: ${why}`);
+    attempt.progress(away ? { ...beat, warning: away } : beat);
+  };
+  return {
+    progress: tell,
+    kept: (checkpoint) => tell({ checkpoint }),
+    away(what, why) {
+      if (waiting.get(what) === why) return;
+      if (why === undefined) waiting.delete(what);
+      else waiting.set(what, why);
+      tell({});
+    },
+  };
 }
 
 type Exit = { code: number | null; signal: NodeJS.Signals | null };
 type Listener = {
   exit: Promise<Exit>;
-  /** Resolves when every announced checkpoint is kept; rejects when one could not be. */
-  kept(): Promise<void>;
   lastHeard(): number;
   where(): string;
   log(): string;
@@ -135,13 +190,11 @@ type Listener = {
   made: Record<string, unknown>;
 };
 
-/** Turn the trainer's messages into heartbeats and kept checkpoints. */
-function listen<T>(child: ChildProcess, folder: string, run: TrainerRun<T>, attempt: Attempt): Listener {
+/** Turn the trainer's messages into heartbeats and uploads. */
+function listen(child: ChildProcess, folder: string, teller: Teller, uploads: Uploads<Checkpoint>): Listener {
   let heard = Date.now();
   let where = 'it was starting';
   let log: string[] = [];
-  let checkpointStep: number | undefined;
-  let keeping: Promise<void> = Promise.resolve();
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => {
       log = [...log, ...text.split('\n').filter((line) => line.trim() !== '')].slice(-20);
@@ -149,13 +202,12 @@ function listen<T>(child: ChildProcess, folder: string, run: TrainerRun<T>, atte
   }
   const listener: Listener = {
     exit: new Promise((resolve) => {
-      child.once('error', (error) => {
+      child.on('error', (error) => {
         log.push(error.message);
-        resolve({ code: 1, signal: null });
+        if (child.pid === undefined) resolve({ code: 1, signal: null }); // it never started
       });
       child.once('close', (code, signal) => resolve({ code, signal }));
     }),
-    kept: () => keeping,
     lastHeard: () => heard,
     where: () => where,
     log: () => log.join('\n'),
@@ -175,29 +227,10 @@ function listen<T>(child: ChildProcess, folder: string, run: TrainerRun<T>, atte
     if (message.type === 'progress') {
       where = `step ${message.step} of ${message.steps}`;
       const { step, steps, loss, accuracy, imagesPerSecond, secondsLeft, review, warning } = message;
-      attempt.progress({
-        stage: run.stage,
-        done: step,
-        total: steps,
-        unit: 'steps',
-        loss,
-        accuracy,
-        imagesPerSecond,
-        secondsLeft,
-        checkpointStep,
-        review,
-        warning,
-      });
+      const unit = 'steps' as const;
+      teller.progress({ done: step, total: steps, unit, loss, accuracy, imagesPerSecond, secondsLeft, review, warning });
     }
-    if (message.type === 'checkpoint') {
-      const file = join(folder, 'out', message.file);
-      keeping = keeping.then(async () => {
-        await run.onCheckpoint?.(file, message, listener.made);
-        checkpointStep = message.step;
-        await rm(file, { force: true });
-      });
-      keeping.catch(() => undefined); // reported by kept()
-    }
+    if (message.type === 'checkpoint') uploads.add(join(folder, 'out', message.file), message);
   });
   return listener;
 }
@@ -215,37 +248,21 @@ function watchForStall(child: ChildProcess, listener: Listener, seconds: number,
 }
 
 /** Ask for a last checkpoint, then insist. */
-function endSoon(child: ChildProcess, done: AbortSignal): void {
-  if (child.connected) child.send({ type: 'stop' });
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_SECONDS * 1000);
+function endSoon(child: ChildProcess, milliseconds: number, done: AbortSignal): void {
+  if (child.connected) child.send({ type: 'stop' }, () => undefined); // it may be gone by now
+  after(milliseconds, done, () => child.kill('SIGKILL'));
+}
+
+function after(milliseconds: number, done: AbortSignal, act: () => void): void {
+  const timer = setTimeout(act, milliseconds);
   done.addEventListener('abort', () => clearTimeout(timer), { once: true });
 }
 
-async function supply(
-  folder: string,
-  files: AsyncIterable<InputFile> | Iterable<InputFile>,
-  artifacts: Artifacts,
-  done: AbortSignal,
-): Promise<void> {
-  for await (const file of files) {
-    while (!done.aborted && (await waiting(folder)) >= FILES_AHEAD) await delay(50);
-    if (done.aborted) return;
-    await place(folder, file, artifacts);
-  }
-}
-
-async function waiting(folder: string): Promise<number> {
-  const names = await readdir(join(folder, 'in'));
-  return names.filter((name) => /^e\d+-s\d+\./.test(name)).length;
-}
-
-/** Files appear in `in/` complete or not at all. */
-async function place(folder: string, { name, content }: InputFile, artifacts: Artifacts): Promise<void> {
-  const partial = 'file' in content ? content.file : join(folder, `${name}.partial`);
-  if (content instanceof Uint8Array) await writeFile(partial, content);
-  else if (!('file' in content)) await artifacts.readToFile(content, partial);
-  await rename(partial, join(folder, 'in', name));
-}
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 
 /** Rejects when the promise does; otherwise never settles. */
 function failureOf(promise: Promise<void>): Promise<never> {

@@ -12,7 +12,8 @@ export type Beat = {
   /** Fraction of correct answers on the training batches (contrastive or supervised). */
   accuracy?: number;
   secondsLeft?: number;
-  checkpointStep?: number;
+  /** The newest one in the store, and the artifact it belongs to. */
+  checkpoint?: { step: number; key: string };
   /** What the newest review found, and after how many epochs. */
   review?: Reviewed;
   /** What is going wrong without having failed, and what to change. */

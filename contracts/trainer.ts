@@ -114,6 +114,8 @@ export type TrainerMessage =
       review?: Reviewed;
       warning?: string;
     }
+  /** Still at work, with nothing to tell. */
+  | { type: 'alive' }
   | { type: 'checkpoint'; step: number; epoch: number; file: string; curve: CurvePoint[]; final: boolean }
   | { type: 'done'; facts: Record<string, unknown>; waitedSeconds?: number }
   | { type: 'failed'; kind: string; message: string };

@@ -5,6 +5,9 @@
 import { z } from 'zod';
 import type { ViewSettings } from './trainer.ts';
 
+/** Views of an image in a batch of pretraining. */
+export const VIEWS = 2;
+
 const Share = z.number().gt(0).lte(1);
 const Probability = z.number().min(0).max(1);
 const Ascending = (value: z.ZodNumber) =>

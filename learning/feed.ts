@@ -33,6 +33,8 @@ export type EpochWanted = {
   skipBatches?: number;
   /** Images shuffled together, counted by `windowImages`; a window holds one shard at least. */
   windowImages: number;
+  /** Called after each file: large windows take a while. */
+  onRead?(): void;
 };
 
 const WINDOW_IMAGES = 8192;
@@ -62,6 +64,35 @@ export const packFile = (what: 'known' | 'judged', pack: number): string => `${w
 /** The order in which an epoch reads its shards: supervisor and trainer count it alike. */
 export function shardOrder(seed: number, epoch: number, shards: number): Int32Array {
   return randomStream(seed, 'shard order', epoch).permutation(shards);
+}
+
+/** The windows that are left of an epoch, as lists of shards; the number of the first one; and how many of its rows were dealt out before. */
+export type WindowsLeft = { windows: number[][]; first: number; dealt: number };
+
+/**
+ * Where an epoch goes on after `skipBatches`. It depends on the numbers of images alone, so that supervisor and trainer count it alike, and
+ * nobody reads what was trained on before.
+ */
+export function windowsLeft(
+  wanted: Pick<EpochWanted, 'seed' | 'epoch' | 'shards' | 'batch' | 'skipBatches' | 'windowImages'>,
+): WindowsLeft {
+  const { seed, epoch, shards, batch, skipBatches = 0, windowImages } = wanted;
+  const windows: number[][] = [];
+  const images: number[] = [];
+  for (const shard of shardOrder(seed, epoch, shards.length)) {
+    const more = shards[shard]!.images;
+    const last = windows.length - 1;
+    if (last < 0 || images[last]! + more > windowImages) {
+      windows.push([shard]);
+      images.push(more);
+    } else {
+      windows[last]!.push(shard);
+      images[last]! += more;
+    }
+  }
+  let [first, dealt] = [0, skipBatches * batch];
+  while (first < windows.length && dealt >= images[first]!) dealt -= images[first++]!;
+  return { windows: windows.slice(first), first, dealt };
 }
 
 /** A shard in memory: `data` holds [n, V, H, W, 3]. */
@@ -95,24 +126,19 @@ async function readShard(file: string, images: number): Promise<Shard> {
   return { ids, labels: labels?.dtype === 'int32' ? labels.data : undefined, views, image, data: pixels.data };
 }
 
-/** Windows of an epoch, each a list of shards; how many shards a window takes depends on the shards alone. */
-async function* windows({ folder, seed, epoch, shards, windowImages }: EpochWanted, signal: AbortSignal): AsyncGenerator<Shard[]> {
-  let window: Shard[] = [];
-  let images = 0;
-  for (const index of shardOrder(seed, epoch, shards.length)) {
-    const file = join(folder, inputFile(epoch, index));
-    await waitFor(file, signal);
-    const shard = await readShard(file, shards[index]!.images);
-    await rm(file);
-    if (window.length && images + shard.ids.length > windowImages) {
-      yield window;
-      window = [];
-      images = 0;
+/** Read windows one after the other. A file is deleted once it is read. */
+async function* read(lists: number[][], { folder, epoch, shards, onRead }: EpochWanted, signal: AbortSignal): AsyncGenerator<Shard[]> {
+  for (const list of lists) {
+    const window: Shard[] = [];
+    for (const index of list) {
+      const file = join(folder, inputFile(epoch, index));
+      await waitFor(file, signal);
+      window.push(await readShard(file, shards[index]!.images));
+      await rm(file);
+      onRead?.();
     }
-    window.push(shard);
-    images += shard.ids.length;
+    yield window;
   }
-  if (window.length) yield window;
 }
 
 /** All images of a window in a counted order. */
@@ -161,22 +187,21 @@ async function* oneAhead<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
 }
 
 /**
- * The full batches of one epoch, every image at most once; the last incomplete one is dropped. Waits until each file is there and
- * deletes it once read. Holds the window in use, one read ahead and less than a batch of left-over images.
+ * The full batches of one epoch, every image at most once; the last incomplete one is dropped. Waits until each file of `windowsLeft` is
+ * there and deletes it once read. Holds the window in use, one read ahead and less than a batch of left-over images.
  * @throws Failure DataIntegrity when a file does not hold what `shards` says
  */
 export async function* epochBatches(wanted: EpochWanted): AsyncGenerator<Rows> {
-  const { seed, epoch, batch, skipBatches = 0 } = wanted;
+  const { seed, epoch, batch } = wanted;
+  const { windows, first, dealt } = windowsLeft(wanted);
   const abort = new AbortController();
-  let [pending, window, dealt]: [Row[], number, number] = [[], 0, 0];
+  let [pending, window, at]: [Row[], number, number] = [[], first, dealt];
   try {
-    for await (const shards of oneAhead(windows(wanted, abort.signal))) {
+    for await (const shards of oneAhead(read(windows, wanted, abort.signal))) {
       pending = [...pending, ...shuffledRows(shards, seed, epoch, window++)];
-      let at = 0;
-      for (; at + batch <= pending.length; at += batch) {
-        if (dealt++ >= skipBatches) yield gather(pending.slice(at, at + batch));
-      }
+      for (; at + batch <= pending.length; at += batch) yield gather(pending.slice(at, at + batch));
       pending = pending.slice(at).map(alone);
+      at = 0;
     }
   } finally {
     abort.abort(); // a consumer that stops early leaves no timer behind

@@ -14,14 +14,17 @@ import { tf } from './tensorflow.ts';
 /** Where a training stands: steps done, and its learning curve so far. */
 export type Position = { step: number; curve: CurvePoint[] };
 
-/**
- * Write a checkpoint; the file appears complete or not at all.
- * @throws Failure TrainingDiverged when a value is not finite, and then writes nothing
- */
-export async function saveCheckpoint(file: string, state: State, architecture: Architecture, { step, curve }: Position): Promise<void> {
+/** A checkpoint on the host, apart from the training that goes on. */
+export type Snapshot = { tensors: HostTensors; metadata: Record<string, string> };
+
+/** Copy all there is of a training. @throws Failure TrainingDiverged when a value is not finite */
+export function snapshot(state: State, architecture: Architecture, { step, curve }: Position): Snapshot {
   const metadata = { kind: 'checkpoint', architecture: JSON.stringify(architecture), step: String(step), curve: JSON.stringify(curve) };
-  await writeSafetensors(file, hostTensors(state, Object.keys(state)), metadata);
+  return { tensors: hostTensors(state, Object.keys(state)), metadata };
 }
+
+/** Write a checkpoint; the file appears complete or not at all. */
+export const writeCheckpoint = (file: string, { tensors, metadata }: Snapshot): Promise<void> => writeSafetensors(file, tensors, metadata);
 
 /** Write the weights and statistics of a network. @throws Failure TrainingDiverged when a value is not finite */
 export async function saveModel(file: string, state: State, parameters: ParameterSpec[], architecture: Architecture): Promise<void> {
@@ -102,10 +105,15 @@ function hostTensor(name: string, state: State): HostTensor {
   const tensor = state[name];
   if (!tensor) throw new Error(`Cannot save the state as every parameter must be in it: "${name}" is missing`);
   const data = tensor.dataSync<'float32'>();
-  if (!data.every(Number.isFinite)) {
-    throw new Failure('TrainingDiverged', `Cannot save the weights as all must be finite: "${name}" is not`);
-  }
+  if (!areFinite(data)) throw new Failure('TrainingDiverged', `Cannot save the weights as all must be finite: "${name}" is not`);
   return { dtype: 'float32', shape: tensor.shape, data };
+}
+
+/** 0 times infinity is no number. Training waits for this, so it is a bare loop, as quick as the copy; `every` takes many times as long. */
+function areFinite(data: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += 0 * data[i]!;
+  return sum === 0;
 }
 
 async function readAs(kind: 'checkpoint' | 'model', file: string): Promise<SafetensorsFile> {

@@ -46,6 +46,7 @@ async function main(folder: string): Promise<void> {
       now: () => performance.now(),
       onProgress: (progress) => say({ type: 'progress', ...progress }),
       onCheckpoint: (checkpoint) => say({ type: 'checkpoint', ...checkpoint }),
+      onAlive: () => say({ type: 'alive' }),
       stop: stop.signal,
     });
     if (finished) say({ type: 'done', facts, waitedSeconds });

@@ -25,12 +25,12 @@ export async function fanOut<T>(count: number, work: (index: number) => Promise<
   return results;
 }
 
-/** The epochs of a training in segments of K, leaving out segments that are done. */
+/** The epochs of a training in segments of K, leaving out those that are done; the last one stays, as what it trained may not be a model yet. */
 export function segmentsOf(epochs: number, images: number, segmentEpochs: number | 'auto', epochsDone = 0): Segment[] {
   const length = segmentLength(images, segmentEpochs);
   const count = Math.ceil(epochs / length);
   return Array.from({ length: count }, (_, k) => ({ from: k * length, to: Math.min(epochs, (k + 1) * length) })).filter(
-    ({ to }) => to > epochsDone,
+    ({ to }) => to > epochsDone || to === epochs,
   );
 }
 

@@ -1,6 +1,7 @@
 /** Evaluation: models → scores, on test images that no training has seen, whole or their middle (`evaluationCrop`). */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import type { EvaluateJob, ShardFiles } from '../../contracts/trainer.ts';
 import { readShard, type Shard } from '../images/shards.ts';
 import { Calibration } from '../measures/calibration.ts';
@@ -52,7 +53,7 @@ export async function evaluate(job: EvaluateJob, around: Surroundings): Promise<
       const weights = await loadModel(join(folder, 'in', `model-${i}.safetensors`), architecture, network.parameters);
       models.push({ name, classes: architecture.classes, weights, predict: predictor(network, execution), crop });
     }
-    for (const model of models) if (model.name === job.calibration?.model) await calibrate(model, job.calibration.shards, folder);
+    for (const model of models) if (model.name === job.calibration?.model) await calibrate(model, job.calibration.shards, around);
     const classes = Math.max(0, ...models.map(({ classes }) => classes));
     const { frozen, seed } = job;
     const names = [...(frozen ? FROZEN_MODELS : []), ...models.map(({ name }) => name)];
@@ -66,7 +67,11 @@ export async function evaluate(job: EvaluateJob, around: Surroundings): Promise<
     let size = 0;
     for await (const shard of arriving(folder, TEST, job.shards.length, stop)) {
       size = shard.size;
-      for (const passed of judge(models, shard, tally)) tell(passed);
+      for (const passed of judge(models, shard, tally)) {
+        tell(passed);
+        await setImmediate(); // told to stop, it does so before the next pass
+        if (stop.aborted) return { finished: false, facts: {} };
+      }
     }
     if (stop.aborted) return { finished: false, facts: {} };
     const scores = tally.scores(job.seed, job);
@@ -82,11 +87,14 @@ export async function evaluate(job: EvaluateJob, around: Surroundings): Promise<
 }
 
 /** Fit the model's temperature on labelled images that no training saw the labels of. */
-async function calibrate(model: Model, shards: ShardFiles, folder: string): Promise<void> {
+async function calibrate(model: Model, shards: ShardFiles, { folder, onAlive }: Surroundings): Promise<void> {
   const [logits, labels]: [Float32Array[], number[]] = [[], []];
   for (const index of shards.keys()) {
     const shard = readShard(await readFile(join(folder, 'in', `calibration-${index}.safetensors`)));
-    for (const pass of passesOf(shard)) logits.push(...ask(model, pass, shard.size).map((answer) => answer.logits));
+    for (const pass of passesOf(shard)) {
+      logits.push(...ask(model, pass, shard.size).map((answer) => answer.logits));
+      onAlive();
+    }
     labels.push(...shard.labels);
   }
   model.temperature = { ...fitTemperature(logits, labels), images: labels.length, before: new Calibration() };

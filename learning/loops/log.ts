@@ -19,6 +19,8 @@ export type Surroundings = {
   now(): number;
   onProgress(progress: Told<'progress'>): void;
   onCheckpoint(checkpoint: Told<'checkpoint'>): void;
+  /** Called now and then while there is nothing to tell, as when a window is read. */
+  onAlive(): void;
   /** Once aborted, the loop writes a checkpoint after the step in hand and returns. */
   stop: AbortSignal;
 };
@@ -77,7 +79,7 @@ export class Log implements Position {
     tf.dispose(metrics);
     if (!isPoint && !isNews) return;
     const { loss = Number.NaN, accuracy } = this.last;
-    if (!Number.isFinite(loss)) throw this.#diverged(`the loss is ${loss} at step ${this.step}`);
+    if (!Number.isFinite(loss)) throw new Failure('TrainingDiverged', `the loss is ${loss}`);
     if (isPoint) this.curve.push({ step: this.step, epoch: this.step / this.#plan.stepsPerEpoch, ...this.last, loss, learningRate });
     if (isNews) this.#tell(now, loss, accuracy);
   }
@@ -109,24 +111,24 @@ export class Log implements Position {
     return this.#around.now() - this.#keptAt >= seconds * 1000;
   }
 
-  kept(file: string, final: boolean): void {
-    this.keptStep = this.step;
+  /** What a checkpoint of this moment has to say of itself once it is written. The next one is due so many seconds from now. */
+  checkpoint(final: boolean): Told<'checkpoint'> {
     this.#keptAt = this.#around.now();
-    this.#lastGood = `the checkpoint of step ${this.step} was the last good one`;
-    const epoch = Math.floor(this.step / this.#plan.stepsPerEpoch);
-    this.#around.onCheckpoint({ step: this.step, epoch, file, curve: this.curve, final });
+    const file = `checkpoint-${String(this.step).padStart(8, '0')}.safetensors`;
+    return { step: this.step, epoch: Math.floor(this.step / this.#plan.stepsPerEpoch), file, curve: [...this.curve], final };
   }
 
-  /** Say of a failure to save where the last good checkpoint is. */
-  async orDiverge(save: () => Promise<void>): Promise<void> {
-    try {
-      await save();
-    } catch (error) {
-      throw error instanceof Failure && error.kind === 'TrainingDiverged' ? this.#diverged(`${error.message} at step ${this.step}`) : error;
-    }
+  /** It is written. */
+  kept(checkpoint: Told<'checkpoint'>): void {
+    this.keptStep = checkpoint.step;
+    this.#lastGood = `the checkpoint of step ${checkpoint.step} was the last good one`;
+    this.#around.onCheckpoint(checkpoint);
   }
 
-  #diverged(state: string): Failure {
+  /** The failure, which says where the last good checkpoint is when the training diverged. */
+  told(error: unknown): unknown {
+    if (!(error instanceof Failure) || error.kind !== 'TrainingDiverged') return error;
+    const state = `${error.message} at step ${this.step}`;
     return new Failure('TrainingDiverged', `Cannot go on training as loss and weights must be finite: ${state}; ${this.#lastGood}`);
   }
 

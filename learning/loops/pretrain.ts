@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { Failure } from '../../contracts/failures.ts';
 import type { PretrainJob } from '../../contracts/trainer.ts';
+import { VIEWS } from '../../contracts/views.ts';
 import type { Rows } from '../feed.ts';
 import { memoryOf } from '../memory.ts';
 import { comparedWidth, networkOf } from '../networks/network.ts';
@@ -17,9 +18,6 @@ import { collapseOf } from './collapse.ts';
 import type { Surroundings } from './log.ts';
 import { featureReviewer } from './online.ts';
 import { imagesIn, type Outcome, train } from './train.ts';
-
-/** Views of an image in a batch. */
-const VIEWS = 2;
 
 /**
  * Reads view shards, two views of each image; or image shards, and renders the very same views of them (`job.views`). The encoder starts

@@ -1,6 +1,6 @@
 /**
  * The loop that pretraining, fine-tuning and distillation share: read a batch, take a step, and every so often tell, keep a point of
- * the curve, write a checkpoint. It draws nothing and knows no clock but the one it is given.
+ * the curve, copy a checkpoint, which is written while it goes on. It draws nothing and knows no clock but the one it is given.
  */
 
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import type { Network } from '../networks/network.ts';
 import { initialState, type ParameterSpec, type State } from '../networks/parameters.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { learningRateAt, type TrainingPlan } from '../plan.ts';
-import { loadCheckpoint, type Position, saveCheckpoint, saveModel } from '../state.ts';
+import { loadCheckpoint, type Position, type Snapshot, saveModel, snapshot, writeCheckpoint } from '../state.ts';
 import { type Step, stepper } from '../steps/step.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
 import { Log, type Metrics, type Surroundings } from './log.ts';
@@ -62,14 +62,23 @@ export async function train<B extends { learningRate: Tensor }>(training: Traini
   let { best } = start;
   log.resume(start);
   const course = stepper(training.step as Step<B & Record<string, Tensor>, Metrics>, around.execution, start.state);
-  const save = async (write: (state: State) => Promise<void>) => {
+  /** The checkpoint that is written while training goes on. */
+  let writing: Promise<void> = Promise.resolve();
+  let isWriting = false;
+  const checkpoint = (final: boolean) => {
+    const told = log.checkpoint(final);
     const state = course.state();
-    await log.orDiverge(() => write(state)).finally(() => tf.dispose(state));
-  };
-  const checkpoint = async (final: boolean) => {
-    const file = `checkpoint-${String(log.step).padStart(8, '0')}.safetensors`;
-    await save((state) => saveCheckpoint(join(around.folder, 'out', file), { ...state, ...best }, architecture, log));
-    log.kept(file, final);
+    const write = async (copy: Snapshot) => {
+      await writeCheckpoint(join(around.folder, 'out', told.file), copy);
+      log.kept(told);
+    };
+    try {
+      writing = write(snapshot({ ...state, ...best }, architecture, told));
+    } finally {
+      tf.dispose(state);
+    }
+    isWriting = true;
+    writing.finally(() => (isWriting = false)).catch(() => undefined); // the loop awaits it
   };
   const isDue = (step: number) => reviewer !== undefined && isReviewDue(reviewer, plan, step);
   /** @returns false when it was stopped before the end */
@@ -100,19 +109,27 @@ export async function train<B extends { learningRate: Tensor }>(training: Traini
       log.note(course.take(batch), learningRate, isDue(log.step + 1));
       tf.dispose(Object.values(batch));
       isWhole = await review();
-      if (!isEnd() && log.checkpointDue(training.job.checkpointSeconds)) await checkpoint(false);
+      if (!isWriting) await writing; // at once; it may have failed
+      if (!isWriting && !isEnd() && log.checkpointDue(training.job.checkpointSeconds)) checkpoint(false);
       await setImmediate(); // messages come and go between steps
       ready = around.now();
     }
     const finished = isEnd() && isWhole;
-    if (log.step > log.keptStep) await checkpoint(finished);
+    await writing;
+    if (log.step > log.keptStep) checkpoint(finished);
+    await writing;
     if (finished && training.untilEpoch >= plan.epochs) {
-      const model = (state: State) => (best ? fromSlots(best) : state);
-      await save((state) => saveModel(join(around.folder, 'out', MODEL_FILE), model(state), network.parameters, architecture));
+      const state = course.state();
+      const model = best ? fromSlots(best) : state;
+      const file = join(around.folder, 'out', MODEL_FILE);
+      await saveModel(file, model, network.parameters, architecture).finally(() => tf.dispose(state));
     }
     const told = { warning: log.warning, review: latestReview(log.curve), best: best && reviewOf(bestOf(log.curve)) };
-    const facts = { steps: log.step, batch: plan.batch, epochs: plan.epochs, ...log.last, ...told };
+    const facts = { steps: log.step, batch: plan.batch, epochs: plan.epochs, ...log.last, curve: log.curve, ...told };
     return { finished, facts, waitedSeconds: waited / 1000 };
+  } catch (error) {
+    await writing.catch(() => undefined); // it may be the last good one
+    throw log.told(error);
   } finally {
     course.free();
     tf.dispose(best ?? {});
@@ -144,7 +161,7 @@ async function begin<B extends { learningRate: Tensor }>(
 /** Batches from a step on, up to the end, which is at the end of an epoch, or until stopped. */
 async function* batches<B extends { learningRate: Tensor }>(
   { job, plan, architecture, views }: Training<B>,
-  { folder, stop }: Surroundings,
+  { folder, stop, onAlive }: Surroundings,
   from: number,
   isEnd: () => boolean,
 ): AsyncGenerator<{ rows: Rows; epoch: number }> {
@@ -159,6 +176,7 @@ async function* batches<B extends { learningRate: Tensor }>(
       batch: plan.batch,
       skipBatches: step % plan.stepsPerEpoch,
       windowImages: windowImages(architecture.size, views),
+      onRead: onAlive,
     });
     for (;;) {
       const next = await nextOrStop(feed, stop);

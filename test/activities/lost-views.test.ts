@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { viewsOf } from '../../activities/identity.ts';
 import { orViewsMissing, supplyViews } from '../../activities/pretrain.ts';
-import type { ShardEntry } from '../../activities/shardset.ts';
+import { type ShardEntry, shardFiles } from '../../activities/shardset.ts';
 import { viewsFile } from '../../activities/views.ts';
 import type { StoredObject } from '../../contracts/artifacts.ts';
 import { Recipe } from '../../contracts/recipe.ts';
@@ -17,7 +17,8 @@ const { views } = Recipe.parse({ name: 'views', images: { train: 'images' } });
 const segment = { from: 0, to: 2 };
 const object = { name: 'shard', key: 'shard', bytes: 1, sha256: '0'.repeat(64) };
 const shards: ShardEntry[] = ['a', 'b'].map((letter) => ({ digest: letter.repeat(64), images: 1, object }));
-const wanted = { shards, size: 16, views, seed: 1, segment, from: 0 };
+const cut = { shards, seed: 1, batch: 2, stepsPerEpoch: 1, windowImages: 2 };
+const wanted = () => ({ shards, size: 16, views, seed: 1, segment, files: shardFiles(cut, 0, segment.to) });
 
 let store: Store;
 let artifacts: Artifacts;
@@ -31,7 +32,7 @@ beforeEach(async () => {
     await artifacts.commit({ ...viewsOf(digest, 16, views, 1, segment), objects, facts: {}, made: {} });
   }
   listed = [];
-  for await (const { content } of supplyViews(artifacts, wanted)) listed.push(content as StoredObject);
+  for await (const { content } of supplyViews(artifacts, wanted())) listed.push(content as StoredObject);
 });
 
 const keys = shards.map(({ digest }) => viewsOf(digest, 16, views, 1, segment).key);

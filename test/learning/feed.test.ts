@@ -2,8 +2,8 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type EpochWanted, epochBatches, inputFile, type Rows, shardOrder, windowImages } from '../../learning/feed.ts';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { type EpochWanted, epochBatches, inputFile, type Rows, shardOrder, windowImages, windowsLeft } from '../../learning/feed.ts';
 import { type HostTensors, writeSafetensors } from '../../learning/safetensors.ts';
 
 // Shards of 5, 7, 1, 6 and 4 images of 2 × 1 pixels; image i of the whole has all bytes 10·i + view.
@@ -104,9 +104,32 @@ test('windowImages: 8192, or as many as have half a gibibyte of pixels with all 
   expect(windowImages(224, 1)).toBe(3566);
 });
 
-test.each([0, 1, 3, 5, 9])('epochBatches: skipping %i batches gives the tail of the full epoch', async (skipBatches) => {
-  const full = await batchesOf();
-  expect(await batchesOf({ skipBatches })).toEqual(full.slice(skipBatches));
+test.each([0, 1, 2, 3, 4, 5, 9])('epochBatches: skipping %i batches gives the tail of the full epoch', async (skipBatches) => {
+  for (const windowImages of [1, 10, 100]) {
+    const full = await batchesOf({ windowImages });
+    expect(await batchesOf({ skipBatches, windowImages })).toEqual(full.slice(skipBatches));
+  }
+});
+
+test('windowsLeft: begins with the window that holds the next batch, and nothing before it is read', async () => {
+  const left = (skipBatches: number) => windowsLeft({ seed: 1, epoch: 0, shards, batch: 4, windowImages: 10, skipBatches });
+  const { windows: all } = left(0);
+  const sizes = all.map((window) => window.reduce((sum, shard) => sum + SIZES[shard]!, 0));
+  expect(all.flat()).toEqual([...shardOrder(1, 0, 5)]);
+  for (const skipBatches of [0, 1, 2, 3, 4]) {
+    const { windows, first, dealt } = left(skipBatches);
+    expect(windows).toEqual(all.slice(first));
+    expect(sizes.slice(0, first).reduce((sum, size) => sum + size, dealt)).toBe(4 * skipBatches);
+    expect(dealt).toBeLessThan(sizes[first]!);
+  }
+  expect(left(6).windows).toEqual([]);
+  for (const shard of left(3).windows.flat()) await supply(0, shard, 2); // no other file is there
+  const read: Rows[] = [];
+  const onRead = vi.fn();
+  const wanted = { folder, seed: 1, epoch: 0, shards, batch: 4, windowImages: 10, skipBatches: 3, onRead };
+  for await (const rows of epochBatches(wanted)) read.push(rows);
+  expect(onRead).toHaveBeenCalledTimes(left(3).windows.flat().length);
+  expect(read).toEqual((await batchesOf()).slice(3));
 });
 
 test('epochBatches: waits for files that come late, and gives the same batches', async () => {

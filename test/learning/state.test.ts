@@ -6,7 +6,7 @@ import { networkOf } from '../../learning/networks/network.ts';
 import { initialState, type State } from '../../learning/networks/parameters.ts';
 import { momentum } from '../../learning/optimizers/momentum.ts';
 import { encodeSafetensors, type HostTensors, readSafetensors } from '../../learning/safetensors.ts';
-import { loadCheckpoint, loadModel, loadRepresentation, saveCheckpoint, saveModel } from '../../learning/state.ts';
+import { loadCheckpoint, loadModel, loadRepresentation, saveModel, snapshot, writeCheckpoint } from '../../learning/state.ts';
 import { tf } from '../../learning/tensorflow.ts';
 import { architecture, CLASSES, scratch } from './loops/scratch.ts';
 import { distance } from './tensors.ts';
@@ -18,7 +18,8 @@ const all = [...parameters, ...momentum(parameters, { weightDecay: 0 }).slots];
 async function checkpoint(): Promise<{ file: string; state: State }> {
   const file = join(await scratch(), 'checkpoint.safetensors');
   const state = { ...initialState(all, 1), 'momentum/head/layer2/norm/gamma': tf.fill([16], 0.1) };
-  await saveCheckpoint(file, state, representation, { step: 7, curve: [{ step: 7, epoch: 1.5, loss: 0.25, learningRate: 0.1 }] });
+  const position = { step: 7, curve: [{ step: 7, epoch: 1.5, loss: 0.25, learningRate: 0.1 }] };
+  await writeCheckpoint(file, snapshot(state, representation, position));
   return { file, state };
 }
 
@@ -38,27 +39,19 @@ test('loadCheckpoint: gives back every tensor, the step and the curve', async ()
   for (const [name, tensor] of Object.entries(state)) expect(distance(loaded.state[name]!, tensor)).toBe(0);
 });
 
-test('saveCheckpoint: the same state gives the same bytes', async () => {
+test('writeCheckpoint: the same state gives the same bytes', async () => {
   const { file, state } = await checkpoint();
   const again = join(await scratch(), 'again.safetensors');
-  await saveCheckpoint(
-    again,
-    Object.fromEntries(Object.entries(state).reverse()),
-    representation,
-    await loadCheckpoint(file, representation, all),
-  );
+  const reversed = Object.fromEntries(Object.entries(state).reverse());
+  await writeCheckpoint(again, snapshot(reversed, representation, await loadCheckpoint(file, representation, all)));
   expect((await readFile(again)).equals(await readFile(file))).toBe(true);
 });
 
-test('saveCheckpoint: refuses a value that is not finite and writes nothing', async () => {
+test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('snapshot: refuses a state that holds %d', async (value) => {
   const { state } = await checkpoint();
-  const file = join(await scratch(), 'bad.safetensors');
-  const bad = { ...state, 'encoder/stem/norm/beta': tf.fill([8], Number.NaN) };
-  await expect(saveCheckpoint(file, bad, representation, { step: 1, curve: [] })).rejects.toMatchObject({
-    kind: 'TrainingDiverged',
-    message: expect.stringContaining('"encoder/stem/norm/beta"'),
-  });
-  await expect(readFile(file)).rejects.toThrow(/ENOENT/);
+  const bad = { ...state, 'encoder/stem/norm/beta': tf.tensor1d([1, -2, 0, 3, 1e38, -1e-38, 5, value]) };
+  const refused = expect.objectContaining({ kind: 'TrainingDiverged', message: expect.stringContaining('"encoder/stem/norm/beta"') });
+  expect(() => snapshot(bad, representation, { step: 1, curve: [] })).toThrow(refused);
 });
 
 test.each<[string, (tensors: HostTensors, metadata: Record<string, string>) => void, RegExp]>([

@@ -122,6 +122,7 @@ test.each([4, STEPS])('pretrain: stopped while it looks, after step %i, and resu
   const resumed = await run(second, 1, Infinity, 'resume.safetensors');
   expect(resumed.finished).toBe(true);
   expect(resumed.facts.review).toEqual(whole.facts.review);
+  expect(resumed.facts.curve).toEqual(whole.curve);
   if (stopAt < STEPS) expect((await out(second.folder, LAST)).equals(await out(straight.folder, LAST))).toBe(true);
   expect((await out(second.folder, 'model.safetensors')).equals(await out(straight.folder, 'model.safetensors'))).toBe(true);
 });

@@ -1,6 +1,8 @@
-import { copyFile, readFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test, vi } from 'vitest';
 import type { Failure } from '../../../contracts/failures.ts';
 import type { DistillJob, FinetuneJob, PretrainJob, ShardFiles, ViewSettings } from '../../../contracts/trainer.ts';
 import { distill } from '../../../learning/loops/distill.ts';
@@ -108,6 +110,14 @@ async function folderFor({ views, prepare }: Case, from = 0): Promise<{ folder: 
   return { folder, shards: await supply(folder, { images: 13, perShard: 5, epochs: 3, from, views }) };
 }
 
+/** Meanwhile what is written takes so many milliseconds to reach the disk. */
+async function withSlowDisk(milliseconds: number, work: () => Promise<void>): Promise<void> {
+  const handle = await open(fileURLToPath(import.meta.url));
+  const flush = vi.spyOn(Object.getPrototypeOf(handle), 'sync').mockImplementation(() => sleep(milliseconds));
+  await handle.close();
+  await work().finally(() => flush.mockRestore());
+}
+
 const out = (folder: string, file: string) => readFile(join(folder, 'out', file));
 
 describe.each(Object.entries(cases))('%s', (name, each) => {
@@ -196,18 +206,41 @@ describe('pretrain: segments and checkpoints', () => {
     expect((await out(again, 'model.safetensors')).equals(await out(folder, 'model.safetensors'))).toBe(true);
   });
 
-  test('pretrain: writes a checkpoint whenever so many seconds of its clock have passed', async () => {
+  test('pretrain: writes a checkpoint whenever so many seconds of its clock have passed and none is being written', async () => {
     const { folder, shards } = await folderFor(each);
     const around = surroundings(folder);
     await each.run(shards, around, { checkpointSeconds: 1 }); // the clock goes on by two seconds a look
-    expect(around.heard.checkpoints.map(({ step, final }) => [step, final])).toEqual([
-      [1, false],
-      [2, false],
-      [3, false],
-      [4, false],
-      [5, false],
-      [6, true],
-    ]);
+    const steps = around.heard.checkpoints.map(({ step }) => step);
+    expect([steps[0], steps.at(-1)]).toEqual([1, 6]);
+    expect(steps).toEqual([...new Set(steps)].sort());
+    expect(around.heard.checkpoints.map(({ final }) => final)).toEqual(steps.map((step) => step === 6));
+  });
+
+  test('pretrain: steps go on while a checkpoint is written, and its bytes are those of its own step', async () => {
+    const stopped = await folderFor(each);
+    await each.run(stopped.shards, surroundings(stopped.folder, 1), {});
+    const { folder, shards } = await folderFor(each);
+    await withSlowDisk(500, async () => {
+      const around = surroundings(folder);
+      const taken: number[] = [];
+      const onCheckpoint = (checkpoint: Parameters<typeof around.onCheckpoint>[0]) => {
+        around.onCheckpoint(checkpoint);
+        taken.push(around.heard.progress.at(-1)?.step ?? 0);
+      };
+      await each.run(shards, { ...around, onCheckpoint }, { checkpointSeconds: 1 });
+      expect(around.heard.checkpoints[0]?.step).toBe(1);
+      expect(taken[0]).toBeGreaterThan(1);
+    });
+    const first = 'checkpoint-00000001.safetensors';
+    expect((await out(folder, first)).equals(await out(stopped.folder, first))).toBe(true);
+  });
+
+  test('pretrain: a checkpoint that cannot be written fails the training', async () => {
+    const { folder, shards } = await folderFor(each);
+    await mkdir(join(folder, 'out', 'checkpoint-00000001.safetensors')); // nothing can be renamed to that
+    const around = surroundings(folder);
+    await expect(each.run(shards, around, { checkpointSeconds: 1 })).rejects.toThrow(/checkpoint-00000001/);
+    expect(around.heard.checkpoints).toEqual([]);
   });
 
   test('pretrain: is told to stop while it waits for a file, and returns', async () => {

@@ -104,6 +104,7 @@ export function surroundings(folder: string, stopAt = Infinity, execution: Execu
       if (progress.step >= stopAt) heard.stop.abort();
     },
     onCheckpoint: (checkpoint) => void heard.checkpoints.push(checkpoint),
+    onAlive: () => undefined,
     stop: heard.stop.signal,
   };
 }

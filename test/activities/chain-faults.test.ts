@@ -1,0 +1,50 @@
+/** What segments do about checkpoints that are broken or gone, with real trainers. */
+import { expect, test } from 'vitest';
+import { IDENTITY, openFragile, pretraining, STEPS_PER_EPOCH, trial } from './trainings.ts';
+
+const LAST = '/checkpoint.safetensors';
+
+test('trainSegment: checkpoints of this segment that are broken give back the epoch of the older one, and the chain goes on from there', async () => {
+  const store = openFragile();
+  const { train, artifacts } = await pretraining(store, 4);
+  const straight = openFragile();
+  const whole = await (await pretraining(straight, 4)).train(trial());
+
+  expect(await train(trial(), { from: 0, to: 2 })).toMatchObject({ epochsDone: 2 });
+  const { manifests } = await artifacts.checkpoints(IDENTITY.stage, IDENTITY.key);
+  expect(manifests.map(({ facts }) => facts.step)).toEqual([2 * STEPS_PER_EPOCH, 2 * STEPS_PER_EPOCH - 1]);
+  const key = manifests[0]?.objects[0]?.key ?? '';
+  expect(key).toContain(LAST);
+  await store.put(key, Buffer.from('broken'));
+
+  const fallen = await train(trial(), { from: 2, to: 4 });
+  expect(fallen).toMatchObject({ epochsDone: 1, warning: expect.stringMatching(/^Went on from step 3, as newer checkpoints were broken/) });
+  expect(fallen.result).toBeUndefined();
+  expect(await train(trial(), { from: 0, to: 2 })).toMatchObject({ epochsDone: 2 });
+  const { result } = await train(trial(), { from: 2, to: 4 });
+  expect(result?.digest).toBe(whole.result?.digest);
+});
+
+test('trainSegment: checkpoints that vanished are told, and nothing is trained anew in silence', async () => {
+  const { train } = await pretraining(openFragile(), 4);
+  await expect(train(trial(), { from: 2, to: 4 })).rejects.toMatchObject({
+    kind: 'DataIntegrity',
+    message: expect.stringMatching(/after 2 epochs as there must be a checkpoint.*run the recipe again to train from nothing/),
+  });
+});
+
+test('trainSegment: resumed in the middle of an epoch it gives the same bits as never stopped', async () => {
+  const whole = await (await pretraining(openFragile(), 4)).train(trial());
+  const store = openFragile();
+  const { train, artifacts } = await pretraining(store, 4);
+  const stopped = trial();
+  const training = train(stopped, undefined, { epochs: 4 });
+  await expect.poll(() => stopped.beats.at(-1)?.checkpoint?.step, { timeout: 30_000 }).toBeGreaterThan(0);
+  stopped.cancel();
+  await training.catch(() => undefined);
+  const { manifests } = await artifacts.checkpoints(IDENTITY.stage, IDENTITY.key);
+  for (const { facts } of manifests.filter(({ facts }) => Number(facts.step) % STEPS_PER_EPOCH === 0)) {
+    await artifacts.discardCheckpoint(IDENTITY.stage, IDENTITY.key, Number(facts.step), 'to be in the middle');
+  }
+  expect((await train(trial())).result?.digest).toBe(whole.result?.digest);
+});
