@@ -1,5 +1,6 @@
 /** What heartbeats, queries and the trainer's messages say about a run in progress. */
 import type { SetAside } from './artifacts.ts';
+import type { FailureKind } from './failures.ts';
 
 /** Progress of one activity, as carried by its heartbeat; small, and the last one wins. */
 export type Beat = {
@@ -19,6 +20,15 @@ export type Beat = {
   /** What is going wrong without having failed, and what to change. */
   warning?: string;
 };
+
+/** How often each kind of failure came since the newest checkpoint there was then. */
+export type Failures = { counts: Partial<Record<FailureKind, number>>; step?: number };
+
+/**
+ * A heartbeat, which the next attempt of the activity finds. `isRunning` is left standing where an attempt is lost with its worker;
+ * `hasStepped`: an attempt of this activity got so far that it took a step.
+ */
+export type Pulse = Partial<Beat> & { failures?: Failures; hasStepped?: boolean; isRunning?: boolean };
 
 /**
  * What weights are worth between two epochs, on labelled images that they do not learn from: shares right, 0 to 1. Looking changes no
