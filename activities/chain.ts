@@ -160,6 +160,8 @@ export async function trainSegment<Kind extends string>(
           facts: { ...facts, epochs, loss, architecture: 'architecture' in training.job ? training.job.architecture : undefined },
           made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
         });
+        const { stage, key } = identity;
+        await artifacts.pruneCheckpoints(stage, key, { last: 0 }).catch(() => undefined); // `fewlabels clean` finds what stays
         return { epochsDone: epochs, result: { kind, key: identity.key, digest: manifest.digest }, loss, ...told(facts) };
       },
     },
