@@ -26,7 +26,7 @@ export function augmentActivities(artifacts: Artifacts) {
         if (!entry) throw new Failure('DataIntegrity', `Cannot render views as the set has no shard ${shard}: it has ${shards.length}`);
         const identity = viewsOf(entry.digest, size, views, seed, segment);
         const total = entry.images * (segment.to - segment.from);
-        if (await artifacts.find('views', identity.key)) return { views: 2 * total };
+        if (await artifacts.findWhole('views', identity.key)) return { views: 2 * total };
 
         const { images, ids } = readShard(await artifacts.read(entry.object));
         const settings = viewSettings(views, size);

@@ -45,7 +45,7 @@ export async function chainState<Kind extends string>(
   { stage, key }: Identity,
   settings: TrainerSettings,
 ): Promise<ChainState<Ref<Kind>> & Candidates> {
-  const finished = await settings.artifacts.find(stage, key);
+  const finished = await settings.artifacts.findWhole(stage, key);
   if (finished) {
     const { epochs, loss } = finished.facts;
     return { epochsDone: Number(epochs), result: { kind, key, digest: finished.digest }, loss: Number(loss), ...toldBy(finished.facts) };
@@ -161,6 +161,8 @@ export async function trainSegment<Kind extends string>(
           facts: { ...facts, epochs, loss, architecture: 'architecture' in training.job ? training.job.architecture : undefined },
           made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
         });
+        const { stage, key } = identity;
+        await artifacts.pruneCheckpoints(stage, key, { last: 0 }).catch(() => undefined); // `fewlabels clean` finds what stays
         return { epochsDone: epochs, result: { kind, key: identity.key, digest: manifest.digest }, loss, ...told(facts) };
       },
     },

@@ -28,7 +28,7 @@ export function evaluateActivities(settings: TrainerSettings) {
       return attempt(async (current) => {
         const { images, draw, labels, representation, evaluationCrop, compute, graded } = input;
         const identity = evaluationOf(images.test, draw, input);
-        const found = await artifacts.find('evaluation', identity.key);
+        const found = await artifacts.findWhole('evaluation', identity.key);
         if (found)
           return { key: found.key, digest: found.digest, scores: (found.facts.scores as Score[]).map((score) => ({ ...score, ...draw })) };
 

@@ -19,7 +19,7 @@ export function finetuneActivities(settings: TrainerSettings) {
       return attempt(async (current) => {
         const { images, labels, representation, finetune, seed, compute } = input;
         const { architecture, ...identity } = classifierOf(input);
-        const found = await artifacts.find('classifier', identity.key);
+        const found = await artifacts.findWhole('classifier', identity.key);
         if (found) return resultOf(found);
 
         const { manifest, shards } = await openSet(artifacts, images.pool);

@@ -20,7 +20,7 @@ export function labelActivities(artifacts: Artifacts, openTree: OpenTree) {
         const classes = images.classes.length;
         const ids = 'file' in draw ? await readIds(draw.file, openTree) : undefined;
         const identity = labelsOf(images.pool, classes, draw, seed, calibration, ids);
-        const found = await artifacts.find('labels', identity.key);
+        const found = await artifacts.findWhole('labels', identity.key);
         if (found) return { kind: 'labels', key: found.key, digest: found.digest, ...counts(found.facts) };
         const { manifest, shards } = await openSet(artifacts, images.pool);
         const labels = await readLabels(artifacts, manifest);

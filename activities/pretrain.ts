@@ -9,6 +9,8 @@ import { VIEWS, viewSettings } from '../contracts/views.ts';
 import { windowImages } from '../learning/feed.ts';
 import { planTraining } from '../learning/plan.ts';
 import type { Artifacts } from '../store/artifacts.ts';
+import { partOf } from '../store/keys.ts';
+import { Damaged } from '../store/verified.ts';
 import { attempt } from './attempt.ts';
 import { chainState, trainSegment } from './chain.ts';
 import { representationOf, viewsOf } from './identity.ts';
@@ -60,7 +62,9 @@ export function pretrainActivities(settings: TrainerSettings) {
           const wanted = { shards, size: images.size, views, seed, segment, files: shardFiles(cut, step, until) };
           return where === 'device' ? supplyImages(wanted) : supplyViews(artifacts, wanted);
         };
-        return trainSegment({ ...training, supply, made: { views: where } }, current, settings);
+        return trainSegment({ ...training, supply, made: { views: where } }, current, settings).catch(async (error: unknown) => {
+          throw await orViewsMissing(artifacts, error);
+        });
       });
     },
   };
@@ -122,7 +126,10 @@ type ViewsWanted = {
 };
 
 /** View files in the order in which the trainer reads them. */
-async function* supplyViews(artifacts: Artifacts, { shards, size, views, seed, segment, files }: ViewsWanted): AsyncGenerator<InputFile> {
+export async function* supplyViews(
+  artifacts: Artifacts,
+  { shards, size, views, seed, segment, files }: ViewsWanted,
+): AsyncGenerator<InputFile> {
   for (const { name, epoch, shard } of files) {
     const manifest = await artifacts.find('views', viewsOf(shards[shard]?.digest ?? '', size, views, seed, segment).key);
     if (!manifest) {
@@ -131,4 +138,15 @@ async function* supplyViews(artifacts: Artifacts, { shards, size, views, seed, s
     }
     yield { name, content: objectNamed(manifest, viewsFile(epoch)) };
   }
+}
+
+/**
+ * Views that cannot be read are no loss, as they are made again: another run that shares them has deleted them since they were listed, or
+ * they are damaged, and then they go. Any other error stays what it is.
+ */
+export async function orViewsMissing(artifacts: Artifacts, error: unknown): Promise<unknown> {
+  const views = error instanceof Damaged ? partOf(error.object.key) : undefined;
+  if (!(error instanceof Damaged) || views?.stage !== 'views') return error;
+  if (!error.isGone) await artifacts.remove('views', views.key);
+  return new Failure('ViewsMissing', `Cannot go on pretraining as views must be rendered again: ${error.message}`);
 }

@@ -33,7 +33,7 @@ export function reportActivities(artifacts: Artifacts) {
           [baseline, classifier, student, evaluation].map(({ digest }) => digest),
         );
         const identity = reportOf(input.run, recipe, inputs, representation);
-        const found = await artifacts.find('report', identity.key);
+        const found = await artifacts.findWhole('report', identity.key);
         if (found) return { kind: 'report', key: found.key, digest: found.digest };
 
         const { curves, made, warning } = await readCurves(artifacts, input);

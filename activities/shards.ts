@@ -29,10 +29,10 @@ export function surveyActivities(artifacts: Artifacts, openTree: ImageTrees) {
       return attempt(async ({ number, run }) => {
         const plan = await planShards({ images, seed, openTree });
         const identity = planOf(images, await digestOf(plan));
-        const sealed = await artifacts.find('set', sealedOf(identity.key).key);
+        const sealed = await findSealed(artifacts, identity.key);
         const shards = plan.header.pool.shards + plan.header.test.shards;
-        if (sealed) return { plan: identity.key, shards, images: sealed.facts as ImagesRef };
-        if (!(await artifacts.find('plan', identity.key))) {
+        if (sealed) return { plan: identity.key, shards, images: sealed };
+        if (!(await artifacts.findWhole('plan', identity.key))) {
           const { put } = artifacts.attemptOf(identity);
           const objects: StoredObject[] = [];
           for (const { name, text } of filesOf(plan)) objects.push(await put(name, Buffer.from(text), 'application/json'));
@@ -65,7 +65,7 @@ export function shardActivities(artifacts: Artifacts, openTree: ImageTrees) {
       return attempt(async ({ progress, signal, number, run }) => {
         const { header, manifest } = await openPlan(artifacts, plan);
         const identity = shardOf(header.size, header.fingerprint, shard);
-        const found = await artifacts.find('shards', identity.key);
+        const found = await artifacts.findWhole('shards', identity.key);
         if (found) return resultOf(found);
 
         const chunk = decodeChunk((await artifacts.read(objectNamed(manifest, chunkFile(shard)))).toString());
@@ -82,6 +82,14 @@ export function shardActivities(artifacts: Artifacts, openTree: ImageTrees) {
       });
     },
   };
+}
+
+/** The sets of a plan that were sealed, when all their shards are there. */
+async function findSealed(artifacts: Artifacts, plan: string): Promise<ImagesRef | undefined> {
+  const images = (await artifacts.find('set', sealedOf(plan).key))?.facts as ImagesRef | undefined;
+  const sets = images ? [images.pool, images.test] : [];
+  const found = await Promise.all(sets.map(({ key }) => artifacts.findWhole('set', key)));
+  return found.every((set) => set !== undefined) ? images : undefined;
 }
 
 const chunkFile = (shard: number) => `shard-${String(shard).padStart(5, '0')}.json`;

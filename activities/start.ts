@@ -23,7 +23,7 @@ export function startActivities(artifacts: Artifacts, openTree: ImageTrees) {
           .catch((error: Error) => refuse(file, error));
         check(file, body);
         const identity = startOf(sha256(body));
-        const found = await artifacts.find('start', identity.key);
+        const found = await artifacts.findWhole('start', identity.key);
         const objects = [{ name: START_FILE, body }];
         const facts = { bytes: body.length };
         const manifest = found ?? (await artifacts.commit({ ...identity, objects, facts, made: { attempt: number, run } }));

@@ -15,6 +15,12 @@ Examples:
   fewlabels run my-scans.yaml --set pretrain.epochs=5   a short try first
   fewlabels predict my-scans new-images/                classes and probabilities, as CSV`;
 
+const CLEANED = `
+Left over are: data that no manifest names and uploads that never ended, once they are a day old; checkpoints of
+finished trainings; views, while no run is going; day-old records of what was broken. Models, shards, reports and the
+checkpoints of unfinished trainings stay, as does whatever else lies in the bucket. Runs are asked for at one Temporal
+server: do not clean a bucket that runs of another use.`;
+
 /**
  * Run one command and end the process: 0 done, 1 failed, 2 bad input or usage, 130 interrupted.
  * @param args  what follows `fewlabels`
@@ -132,6 +138,13 @@ export function commandLine(context: () => Context, versionText: string): Comman
     .option('--output <file>', 'the file to write (default: WHAT-NAMES.safetensors here)')
     .addOption(out('where students of finished runs lie'))
     .action(async (model, options) => (await import('./commands/export.ts')).exportModel(context(), model, options));
+  program
+    .command('clean')
+    .description('say what the store keeps that nobody needs any more; deletes nothing unless it is told to')
+    .option('--delete', 'delete it')
+    .addOption(json())
+    .addHelpText('after', CLEANED)
+    .action(async (options) => (await import('./commands/clean.ts')).clean(context(), options));
   program
     .command('doctor')
     .description('look at everything a run needs, or into the compiled steps of a recipe')

@@ -15,6 +15,7 @@ const Variables = z.object({
   S3_BUCKET: z.string().min(3, 'must be the name of a bucket, three letters or more').default('fewlabels'),
   AWS_ACCESS_KEY_ID: z.string().optional(),
   AWS_SECRET_ACCESS_KEY: z.string().optional(),
+  AWS_SESSION_TOKEN: z.string().optional().describe('goes with temporary keys'),
   AWS_REGION: z.string().default('us-east-1'),
   FEWLABELS_HOME: z.string().optional().describe('data folder of the embedded servers; default ~/.local/share/fewlabels'),
   FEWLABELS_SCRATCH: z.string().optional().describe('where trainers work; default: the system’s temporary folder'),

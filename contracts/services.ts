@@ -1,7 +1,7 @@
 /** Where the servers of a run are: embedded ones, or the user's own. */
 import type { Environment } from './environment.ts';
 
-export type S3Access = { endpoint: string; bucket: string; accessKey: string; secretKey: string; region: string };
+export type S3Access = { endpoint: string; bucket: string; accessKey: string; secretKey: string; sessionToken?: string; region: string };
 export type TemporalAccess = { address: string; namespace: string; apiKey?: string /** Address of the web UI, for links. */; ui?: string };
 export type Services = { temporal: TemporalAccess; s3: S3Access /** Address of the MinIO console, when embedded. */; console?: string };
 
@@ -16,6 +16,7 @@ export function servicesFromEnvironment(environment: Environment): { temporal?: 
     S3_BUCKET,
     AWS_ACCESS_KEY_ID,
     AWS_SECRET_ACCESS_KEY,
+    AWS_SESSION_TOKEN,
     AWS_REGION,
   } = environment;
   return {
@@ -28,6 +29,7 @@ export function servicesFromEnvironment(environment: Environment): { temporal?: 
           bucket: S3_BUCKET,
           accessKey: AWS_ACCESS_KEY_ID ?? '',
           secretKey: AWS_SECRET_ACCESS_KEY ?? '',
+          sessionToken: AWS_SESSION_TOKEN,
           region: AWS_REGION,
         }
       : undefined,

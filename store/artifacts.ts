@@ -5,7 +5,7 @@
  */
 import { type Manifest, type Retention, STAGES, type StageName, type StoredObject } from '../contracts/artifacts.ts';
 import { pruneCheckpoints, type Rejected, readCheckpoints } from './checkpoints.ts';
-import { commitManifest, findManifest, setAside } from './committing.ts';
+import { commitManifest, findManifest, findWhole, setAside } from './committing.ts';
 import { sha256, sha256OfFile } from './digest.ts';
 import { attemptFolder, checkpointPlace, folderOf, isCheckpointManifest, manifestKey } from './keys.ts';
 import { manifestDigest } from './manifest.ts';
@@ -23,7 +23,12 @@ export type AttemptUpload = { put(name: string, body: NewObject['body'], content
 export type Artifacts = {
   /** The manifest of a committed artifact, or undefined. @throws Failure 'DataIntegrity' when it is broken */
   find(stage: StageName, key: string): Promise<Manifest | undefined>;
-  /** Write objects and commit them. When another writer was first, mine are deleted and theirs are returned. */
+  /**
+   * The same for whoever would make it: one with an object gone, or of another size, counts as not there. A record of it stays. The
+   * bytes themselves are checked by those who read them.
+   */
+  findWhole(stage: StageName, key: string): Promise<Manifest | undefined>;
+  /** Write objects and commit them. When another writer was first, and theirs are all there, mine are deleted and theirs returned. */
   commit(artifact: ArtifactIdentity & Description & { objects: NewObject[] }): Promise<Manifest>;
   /** A fresh place for the objects of one attempt. */
   attemptOf(artifact: { stage: StageName; key: string }): AttemptUpload;
@@ -54,6 +59,7 @@ export function openArtifacts(store: Store, writer: Record<string, unknown>): Ar
     commitManifest(store, manifestKey(stage, key), draft({ stage, key, slice, inputs }, objects, describe(description)));
   return {
     find: (stage, key) => findManifest(store, manifestKey(stage, key), { stage, key }),
+    findWhole: (stage, key) => findWhole(store, manifestKey(stage, key), { stage, key }),
     async commit({ objects, ...artifact }) {
       return commitReady({ ...artifact, objects: await upload(store, attemptFolder(folderOf(artifact)), objects) });
     },

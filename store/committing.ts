@@ -26,6 +26,15 @@ export async function findManifest(store: Store, at: string, artifact: Named): P
   return manifest;
 }
 
+/** The same, when all its objects are there and of their size. Otherwise it is taken out of the way, so that it can be made again. */
+export async function findWhole(store: Store, at: string, artifact: Named): Promise<Manifest | undefined> {
+  const manifest = await findManifest(store, at, artifact);
+  const lack = manifest && (await lackOf(store, manifest.objects));
+  if (lack === undefined) return manifest;
+  await setAside(store, at, lack);
+  return undefined;
+}
+
 /** Commit mine, unless there is one already that can be used: then my objects are deleted, and theirs counts. */
 export async function commitManifest(store: Store, at: string, mine: Manifest): Promise<Manifest> {
   if (await store.putIfAbsent(at, manifestText(mine), 'application/json')) return mine;

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, S3Error } from 'minio';
 import { Failure } from '../contracts/failures.ts';
 import type { S3Access } from '../contracts/services.ts';
+import type { ListedObject } from './store.ts';
 import { transport, Unanswered } from './transport.ts';
 
 /** How long to wait for a store in trouble; milliseconds. */
@@ -14,7 +15,6 @@ export type Patience = { attempts: number; firstDelay: number; longestDelay: num
 /** About ten seconds of pauses in all: a server restart passes unnoticed, a longer outage is Temporal's to wait for. */
 export const PATIENCE: Patience = { attempts: 7, firstDelay: 150, longestDelay: 5_000, silence: 60_000 };
 
-export type ListedObject = { key: string; bytes: number; modified: Date };
 export type Range = { offset: number; length: number };
 
 export type Connection = {
@@ -38,6 +38,7 @@ export function connect(access: S3Access, patience: Patience = PATIENCE): Connec
     useSSL: endpoint.protocol === 'https:',
     accessKey: access.accessKey,
     secretKey: access.secretKey,
+    sessionToken: access.sessionToken,
     region: access.region,
     transport: transport(endpoint.protocol, patience.silence),
     retryOptions: { disableRetry: true }, // its own retry prints, and knows no network errors
@@ -69,9 +70,24 @@ async function patiently<T>(patience: Patience, what: string, place: string, act
   }
 }
 
-/** Network errors carry Node's `code`; "conflict" is another conditional write in flight; an S3 error without a code came inside a 200. */
+/**
+ * Answers of 4xx that another try, or a person, may turn: another conditional write in flight; bytes damaged or lost on their way; the
+ * clock of a machine that slept; keys that are renewed.
+ */
+const PASSING = new Set([
+  '',
+  'BadDigest',
+  'ConditionalRequestConflict',
+  'ExpiredToken',
+  'IncompleteBody',
+  'RequestTimeTooSkewed',
+  'RequestTimeout',
+  'XAmzContentSHA256Mismatch',
+]);
+
+/** Network errors carry Node's `code`; an S3 error without a code came inside a 200. */
 function passes(error: unknown): boolean {
-  if (error instanceof S3Error) return error.code === undefined || error.code === '' || error.code === 'ConditionalRequestConflict';
+  if (error instanceof S3Error) return PASSING.has(error.code ?? '');
   return (
     error instanceof Unanswered ||
     (error instanceof Error && !(error instanceof TypeError) && 'code' in error && typeof error.code === 'string')
@@ -82,11 +98,9 @@ const REFUSALS = new Set([
   'AccessDenied',
   'AccountProblem',
   'AllAccessDisabled',
-  'ExpiredToken',
   'InvalidAccessKeyId',
   'InvalidSecurity',
   'InvalidToken',
-  'RequestTimeTooSkewed',
   'SignatureDoesNotMatch',
 ]);
 
@@ -100,8 +114,14 @@ function final(error: unknown, what: string, place: string): unknown {
 }
 
 function unavailable(error: unknown, what: string, place: string, attempts: number): Failure {
-  const state = error instanceof Error ? error.message || ('code' in error ? String(error.code) : error.name) : String(error);
-  return new Failure('StoreUnavailable', `Cannot ${what} as ${place} must answer: ${state}, after ${attempts} attempts`, { cause: error });
+  const message = `Cannot ${what} as ${place} must answer: ${stateOf(error)}, after ${attempts} attempts`;
+  return new Failure('StoreUnavailable', message, error instanceof S3Error ? {} : { cause: error }); // see `final`
+}
+
+function stateOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error ? String(error.code) : '';
+  return (error instanceof S3Error ? `${code} ${error.message}`.trim() : error.message || code) || error.name;
 }
 
 /** What an S3 says when there is no such object; a HEAD has no text and hence only the second. */

@@ -11,6 +11,8 @@
 import { randomUUID } from 'node:crypto';
 import { STAGES, type StageName } from '../contracts/artifacts.ts';
 
+const STAGE_NAMES = Object.keys(STAGES) as StageName[];
+
 /** @throws Error when the key is no name: an empty one would make a removal delete a whole stage */
 export function folderOf({ stage, key }: { stage: StageName; key: string }): string {
   if (!/^[\w-]+$/.test(key)) throw new Error(`Cannot name an artifact as its key must be letters and digits: "${key}"`);
@@ -23,6 +25,13 @@ export const attemptFolder = (folder: string): string => `${folder}/${randomUUID
 export const checkpointsOf = (stage: StageName, key: string): string => `${folderOf({ stage, key })}/checkpoints/`;
 /** The record of a manifest that could not be used. */
 export const recordKey = (manifest: string): string => manifest.replace(/\.json$/, `.rejected-${randomUUID()}.json`);
+
+/** Which artifact an object belongs to, and its place in there; undefined for what is none of ours. */
+export function partOf(object: string): { stage: StageName; key: string; path: string } | undefined {
+  const [, prefix, key, path] = /^(.+?)\/([0-9a-f]{32})\/(.+)$/.exec(object) ?? [];
+  const stage = STAGE_NAMES.find((name) => STAGES[name].prefix === prefix);
+  return stage && key && path ? { stage, key, path } : undefined;
+}
 
 /** Padded, so that the order of keys is the order of steps. @throws RangeError when the step is no whole number of ten digits */
 export function checkpointPlace(stage: StageName, key: string, step: number): string {

@@ -1,20 +1,25 @@
 /** A store in memory, for tests of what stands above a store. */
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { Failure } from '../contracts/failures.ts';
 import type { Store } from './store.ts';
 
-export function openMemory(): Store {
+/** @param now  the time that objects are written at */
+export function openMemory(now: () => Date = () => new Date()): Store {
   const objects = new Map<string, Buffer>();
+  const written = new Map<string, Date>();
+  const write = (key: string, bytes: Buffer) => {
+    objects.set(key, bytes);
+    written.set(key, now());
+  };
   return {
     async put(key, body) {
       const bytes = body instanceof Uint8Array ? Buffer.from(body) : await readFile(body.file);
-      objects.set(key, bytes);
+      write(key, bytes);
       return { key, bytes: bytes.length };
     },
     async putIfAbsent(key, body) {
       if (objects.has(key)) return false;
-      objects.set(key, Buffer.from(body));
+      write(key, Buffer.from(body));
       return true;
     },
     async get(key) {
@@ -23,7 +28,7 @@ export function openMemory(): Store {
     },
     async stream(key, range) {
       const bytes = objects.get(key);
-      if (bytes === undefined) throw new Failure('DataIntegrity', `Cannot read "${key}" as it must exist: memory has no such object`);
+      if (bytes === undefined) return undefined;
       const { offset, length } = range ?? { offset: 0, length: bytes.length };
       if (range !== undefined && offset >= bytes.length)
         throw new Error(`Cannot read "${key}" from byte ${offset} as it must lie inside: it has ${bytes.length}`);
@@ -36,7 +41,7 @@ export function openMemory(): Store {
     async *list(prefix) {
       const keys = [...objects.keys()].filter((key) => key.startsWith(prefix));
       keys.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-      for (const key of keys) yield { key, bytes: objects.get(key)?.length ?? 0 };
+      for (const key of keys) yield { key, bytes: objects.get(key)?.length ?? 0, modified: written.get(key) ?? new Date(0) };
     },
     async remove(keys) {
       for (const key of keys) objects.delete(key);

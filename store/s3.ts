@@ -30,19 +30,12 @@ function storeOn(connection: Connection): Store {
     put: (key, body, contentType = BYTES) => writeObject(connection, key, body, contentType),
     putIfAbsent: (key, body, contentType = BYTES) => writeIfAbsent(connection, key, body, contentType),
     get: (key) => readBytes(connection, key),
-    async stream(key, range) {
-      const stream = await readObject(connection, key, range);
-      if (stream === undefined)
-        throw new Failure('DataIntegrity', `Cannot read "${key}" as it must exist: ${connection.place} has no such object`);
-      return stream;
-    },
+    stream: (key, range) => readObject(connection, key, range),
     async head(key): Promise<ObjectInfo | undefined> {
       const found = await attempt(`look at "${key}"`, () => orCode(ABSENT, () => client.statObject(bucket, key)));
       return found && { key, bytes: found.size };
     },
-    async *list(prefix) {
-      for await (const { key, bytes } of listObjects(connection, prefix)) yield { key, bytes };
-    },
+    list: (prefix) => listObjects(connection, prefix),
     async remove(keys) {
       for (let i = 0; i < keys.length; i += DELETE_BATCH) await removeBatch(connection, keys.slice(i, i + DELETE_BATCH));
     },

@@ -28,6 +28,12 @@ export async function worker({ environment, variables }: Context, kind: string):
     S3_ENDPOINT: s3.endpoint,
     S3_BUCKET: s3.bucket,
   });
-  Object.assign(variables, { AWS_ACCESS_KEY_ID: s3.accessKey, AWS_SECRET_ACCESS_KEY: s3.secretKey, AWS_REGION: s3.region });
+  const { accessKey, secretKey, sessionToken = '', region } = s3;
+  Object.assign(variables, {
+    AWS_ACCESS_KEY_ID: accessKey,
+    AWS_SECRET_ACCESS_KEY: secretKey,
+    AWS_SESSION_TOKEN: sessionToken,
+    AWS_REGION: region,
+  });
   await entry();
 }

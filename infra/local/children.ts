@@ -75,6 +75,7 @@ function variables({ temporal, s3 }: Services): Record<string, string> {
     S3_BUCKET: s3.bucket,
     AWS_ACCESS_KEY_ID: s3.accessKey,
     AWS_SECRET_ACCESS_KEY: s3.secretKey,
+    AWS_SESSION_TOKEN: s3.sessionToken ?? '', // one that is meant for other keys must not go with these
     AWS_REGION: s3.region,
   };
 }

@@ -1,5 +1,6 @@
 /** What segments do about checkpoints that are broken or gone, with real trainers. */
 import { expect, test, vi } from 'vitest';
+import { listed } from '../../store/store.ts';
 import { IDENTITY, openFragile, PATIENCE, pretraining, STEPS_PER_EPOCH, trial } from './trainings.ts';
 
 vi.setConfig({ testTimeout: 2 * PATIENCE });
@@ -25,6 +26,23 @@ test('trainSegment: checkpoints of this segment that are broken give back the ep
   expect(await train(trial(), { from: 0, to: 2 })).toMatchObject({ epochsDone: 2 });
   const { result } = await train(trial(), { from: 2, to: 4 });
   expect(result?.digest).toBe(whole.result?.digest);
+});
+
+test('trainSegment: once the model is committed its checkpoints go, and a store that fails to delete them spoils nothing', async () => {
+  const store = openFragile();
+  const { train, artifacts } = await pretraining(store, 2);
+  expect((await train(trial())).result).toBeDefined();
+  expect(await listed(store, '')).toHaveLength(2); // manifest and model
+
+  await artifacts.remove(IDENTITY.stage, IDENTITY.key);
+  const { putIfAbsent, remove } = store;
+  store.putIfAbsent = async (key, ...rest) => {
+    if (key.endsWith('/manifest.json')) store.remove = () => Promise.reject(new Error('not now'));
+    return putIfAbsent(key, ...rest);
+  };
+  expect((await train(trial())).result).toBeDefined();
+  store.remove = remove;
+  expect((await listed(store, '')).length).toBeGreaterThan(2);
 });
 
 test('trainSegment: checkpoints that vanished are told, and nothing is trained anew in silence', async () => {

@@ -60,3 +60,15 @@ test('fetchCheckpoint: where every one is broken it says so and touches none, so
   }
   expect(await listed(store, '')).toEqual(before);
 });
+
+test('chainState: a model whose data is gone is no end of the training, which goes on from its checkpoints', async () => {
+  await commit(10);
+  const object = { name: 'model.safetensors', body: Buffer.from('weights') };
+  const model = await settings.artifacts.commit({ ...identity, objects: [object], facts: { epochs: 20, loss: 1 }, made: {} });
+  const state = () => chainState('representation', identity, settings);
+  expect(await state()).toMatchObject({ epochsDone: 20, result: { digest: model.digest } });
+  await store.remove(model.objects.map(({ key }) => key));
+  expect(await state()).toMatchObject({ epochsDone: 10, manifests: [{}] });
+  expect((await state()).result).toBeUndefined();
+  expect(await records()).toHaveLength(1);
+});

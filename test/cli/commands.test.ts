@@ -45,6 +45,7 @@ test.each([
   'report',
   'predict',
   'export',
+  'clean',
   'doctor',
   'up',
   'down',

@@ -68,6 +68,24 @@ test('s3 store: a refusal is not tried again', async () => {
   expect(count('PUT', 'faults/refused')).toBe(1);
 });
 
+test.each(['RequestTimeTooSkewed', 'ExpiredToken', 'RequestTimeout', 'BadDigest'])(
+  's3 store: %s passes, so it is tried again',
+  async (code) => {
+    const key = `faults/${code}`;
+    const refusal = { status: 403, body: `<Error><Code>${code}</Code><Message>not now</Message></Error>` };
+    proxy.arrange(to('PUT', key), refusal, refusal);
+    await store.put(key, Buffer.from('x'));
+    expect(await direct.get(key)).toEqual(Buffer.from('x'));
+    proxy.arrange(to('GET', key), ...Array.from({ length: QUICK.attempts }, () => refusal));
+    const failure = await store.get(key).catch((error: unknown) => error);
+    expect(failure).toMatchObject({
+      kind: 'StoreUnavailable',
+      message: expect.stringContaining(`must answer: ${code} not now, after 4 attempts`),
+    });
+    expect((failure as Error).cause).toBeUndefined(); // what an S3 says may quote the signed request
+  },
+);
+
 test('putIfAbsent: a lost answer to our own write counts as won', async () => {
   proxy.arrange(to('PUT', 'faults/own'), 'lose answer');
   expect(await store.putIfAbsent('faults/own', Buffer.from('mine'))).toBe(true);
@@ -93,7 +111,7 @@ test('stream: a slow reader is not taken for a silent server', async () => {
   await direct.put('faults/slow-reader', bytes);
   const stream = await nervous.stream('faults/slow-reader');
   const parts: Buffer[] = [];
-  for await (const chunk of stream) {
+  for await (const chunk of stream ?? []) {
     if (parts.length === 0) await new Promise((resolve) => setTimeout(resolve, 2.5 * NERVOUS.silence));
     parts.push(chunk);
   }

@@ -1,4 +1,6 @@
+import { Agent } from 'node:http';
 import { inspect } from 'node:util';
+import { AssumeRoleProvider } from 'minio/dist/esm/AssumeRoleProvider.mjs';
 import { expect, inject, test } from 'vitest';
 import { Failure } from '../../contracts/failures.ts';
 import { openS3 } from '../../store/s3.ts';
@@ -25,6 +27,16 @@ test('openS3: wrong credentials are refused at once, with the place named and th
     message: `Cannot open the object store as bucket "fewlabels" at ${s3.endpoint} must accept the credentials: AccessDenied`,
   });
   expect(inspect(failure, { depth: 10, showHidden: true })).not.toContain(secretKey);
+});
+
+test('openS3: temporary keys go with their token, and are refused without it', async () => {
+  const { endpoint: stsEndpoint, accessKey, secretKey } = s3;
+  const credentials = await new AssumeRoleProvider({ stsEndpoint, accessKey, secretKey, transportAgent: new Agent() }).getCredentials();
+  const temporary = { ...s3, accessKey: credentials.getAccessKey(), secretKey: credentials.getSecretKey() };
+  const store = await openS3({ ...temporary, sessionToken: credentials.getSessionToken() });
+  await store.put('temporary-keys', Buffer.from('1'));
+  expect(await store.get('temporary-keys')).toEqual(Buffer.from('1'));
+  await expect(openS3({ ...temporary, bucket: 'another-bucket' })).rejects.toMatchObject({ kind: 'AccessDenied' });
 });
 
 test('openS3: a server that is not there is a retryable failure after the last attempt', async () => {
