@@ -69,7 +69,7 @@ export async function pretraining(store: Store, epochs: number, more: Partial<Tr
   const folder = await mkdtemp(join(tmpdir(), 'fewlabels-test-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const environment = { ...TRAINER_ENVIRONMENT, PATH: process.env.PATH ?? '' };
-  const supervisor = { artifacts: openArtifacts(store, {}), scratch: folder, environment, stallSeconds: 60, againSeconds: 0.2, ...more };
+  const supervisor = { artifacts: openArtifacts(store, {}), scratch: folder, environment, stallSeconds: 600, againSeconds: 0.2, ...more };
   const recipe = settings({ pretrain: { epochs, batch: BATCH, headLayers: 2, projection: 16 } });
   const job: PretrainJob = {
     kind: 'pretrain',
