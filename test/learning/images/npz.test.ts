@@ -26,7 +26,7 @@ async function reasonFor(bytes: Uint8Array, role: 'unlabelled' | 'train' = 'unla
 type Arrays = Record<string, Uint8Array>;
 const stored = (arrays: Arrays) => zipSync(arrays, { level: 0 });
 /** Deflate leaves it as long as it is, so that it could stand for a thousand times as much. */
-const noise = (bytes: number) => randomBytes(bytes);
+const noise = (bytes: number) => new Uint8Array(randomBytes(bytes));
 const packed = (arrays: Arrays) => zipSync(arrays, { level: 9 });
 const images = (shape: string, data = new Uint8Array(8)): Arrays => ({ 'train_images.npy': npy(shape, data) });
 
@@ -70,7 +70,7 @@ describe('listSource: an NPZ that lies', () => {
 
   test('listSource: a directory or a member outside the archive is refused', async () => {
     const archive = Buffer.from(stored(images('2, 2, 2')));
-    const [entry, end] = [archive.indexOf('PK\x01\x02', 'latin1'), archive.indexOf('PK\x05\x06', 'latin1')];
+    const [entry, end] = [archive.indexOf('PK\x01\x02'), archive.indexOf('PK\x05\x06')];
     const changed = (at: number, value: number) => {
       const copy = Buffer.from(archive);
       copy.writeUInt32LE(value, at);
@@ -93,6 +93,14 @@ describe('listSource: an NPZ that lies', () => {
 
   test('listSource: arrays that nobody asks for may be anything', async () => {
     expect(await reasonFor(stored({ ...images('2, 2, 2'), 'notes.npy': npy('9', new Uint8Array(1), '<U7') }))).toBe('listed');
+  });
+
+  test('writeShard: an array of images that cannot be squared is set aside with a reason', async () => {
+    await put(temporary, { 'line.npz': stored(images('1, 1, 1000000', new Uint8Array(1_000_000))) });
+    const { access } = await listSource(join(temporary, 'line.npz'), 'unlabelled', { openTree: openFolder, seed: 1 });
+    const chunk = { role: 'pool' as const, sources: [access], images: [{ id: 'x', at: '0', label: -1, source: 0 }] };
+    const { setAside } = await writeShard(chunk, 64, openFolder); // 64 million wide on the way
+    expect(setAside).toEqual([{ image: 'x', reason: expect.stringMatching(/out of range/) }]);
   });
 
   test('writeShard: images of a compressed array that goes on after its shape are set aside', async () => {
