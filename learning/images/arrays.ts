@@ -1,11 +1,9 @@
 /** Images kept as arrays in few large files: MedMNIST's NPZ and CIFAR-10's binary batches. */
-import { PIXEL_LIMIT } from './decode.ts';
-import { type FileInfo, type FileTree, type OpenTree, splitPath } from './file-tree.ts';
+import { type FileInfo, type FileTree, type OpenTree, readWhole, splitPath } from './file-tree.ts';
+import { BATCH_BYTES, NAMES, PIXEL_LIMIT, TEXT_BYTES } from './limits.ts';
 import { fingerprintOf, type Listing, ordinal, type Role, refuseImages, withClasses } from './listing.ts';
 import { BrokenArray, INFLATE_LIMIT, integersOf, type NpyArray, openArray, openNpz, readArray } from './npz.ts';
 
-/** Images of an array: as many names as a `Set` can hold. */
-const IMAGES_LIMIT = 2 ** 24;
 const NAMES_SHOWN = 20;
 
 const isImages = ({ dtype, shape }: NpyArray) =>
@@ -36,7 +34,7 @@ function checkImages(array: NpyArray, name: string): void {
   const { dtype, shape, stored } = array;
   const [images, height, width] = shape;
   if (!isImages(array)) throw new BrokenArray(`${name} must be uint8 [n, h, w] or [n, h, w, 3]: ${dtype} [${shape}]`);
-  if (images! > IMAGES_LIMIT) throw new BrokenArray(`${name} must be at most ${IMAGES_LIMIT} images: ${images}`);
+  if (images! > NAMES) throw new BrokenArray(`${name} must be at most ${NAMES} images: ${images}`);
   const pixels = height! * width!;
   if (pixels < 1 || pixels > PIXEL_LIMIT) throw new BrokenArray(`its images must have 1 to ${PIXEL_LIMIT} pixels: ${height} × ${width}`);
   const bytes = shape.reduce((product, side) => product * side, 1);
@@ -78,7 +76,7 @@ export const isCifar = (files: FileInfo[]) => files.some(({ path }) => TRAIN_BAT
 
 async function classNames(tree: FileTree): Promise<string[]> {
   const info = await tree.find('batches.meta.txt');
-  const lines = info ? (await tree.read(info.path)).toString('utf8').split(/\r?\n/) : [];
+  const lines = info ? (await readWhole(tree, info.path, TEXT_BYTES)).toString('utf8').split(/\r?\n/, 1024) : [];
   return lines.map((line) => line.trim()).filter((line) => line !== '');
 }
 
@@ -86,7 +84,7 @@ async function classNames(tree: FileTree): Promise<string[]> {
 async function batchLabels(tree: FileTree, { path, bytes }: FileInfo): Promise<number[]> {
   if (bytes === 0 || bytes % CIFAR_RECORD !== 0)
     refuseImages(`a CIFAR-10 batch must consist of records of ${CIFAR_RECORD} bytes`, `"${tree.root}/${path}" has ${bytes} bytes`);
-  const batch = await tree.read(path);
+  const batch = await readWhole(tree, path, BATCH_BYTES);
   return Array.from({ length: bytes / CIFAR_RECORD }, (_, i) => batch[i * CIFAR_RECORD]!);
 }
 

@@ -59,13 +59,16 @@ function splitTest(
   return { train: images.filter((image) => !test.has(image)), test: images.filter((image) => test.has(image)) };
 }
 
+const SHOWN = 12;
+const shown = (names: string[]) => names.slice(0, SHOWN).join(', ') + (names.length > SHOWN ? `, and ${names.length - SHOWN} more` : '');
+
 /** Images of the test source under the classes of training; those without a label cannot test anything. */
 function testImages(listing: Listing, classes: string[], source: ImageSource): PlannedImage[] {
   const unseen = listing.classes.filter((name) => !classes.includes(name));
   if (unseen.length) {
     refuse(
       'every class of the test set must occur in training',
-      `${describe(source)} has ${unseen.map((name) => `"${name}"`).join(', ')}, training has ${classes.join(', ')}`,
+      `${describe(source)} has ${shown(unseen.map((name) => `"${name}"`))}, training has ${shown(classes)}`,
     );
   }
   const labelled = planned(listing, 1).filter(({ label }) => label >= 0);
