@@ -1,8 +1,9 @@
 /** What lies in a folder of images: where training, test and unlabelled images are, how many, how large. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import sharp from 'sharp';
-import { openFolder } from '../learning/images/file-tree.ts';
+import { shorterSide } from '../learning/images/decode.ts';
+import { openFolder, readWhole } from '../learning/images/file-tree.ts';
+import { IMAGE_BYTES } from '../learning/images/limits.ts';
 import type { Listing } from '../learning/images/listing.ts';
 import { listSource } from '../learning/images/sources.ts';
 import { BadInput } from './problem.ts';
@@ -67,14 +68,13 @@ async function medianSide({ access, images }: Listing): Promise<number | undefin
   if (access.kind !== 'files') return undefined;
   const stride = Math.max(1, Math.floor(images.length / LOOKED_AT));
   const chosen = images.filter((_, i) => i % stride === 0).slice(0, LOOKED_AT);
-  const sides = await Promise.all(
-    chosen
-      .map(async ({ at }) => {
-        const { width, height } = await sharp(await readFile(join(access.root, at))).metadata();
-        return [Math.min(width, height)];
-      })
-      .map((side) => side.catch(() => [] as number[])),
-  );
-  const sorted = sides.flat().sort((a, b) => a - b);
+  const sides: number[] = [];
+  for (const { at } of chosen) {
+    const side = await readWhole(openFolder(access.root), at, IMAGE_BYTES)
+      .then(shorterSide)
+      .catch(() => undefined); // a run sets it aside
+    if (side !== undefined) sides.push(side);
+  }
+  const sorted = sides.sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)];
 }

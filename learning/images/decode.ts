@@ -102,6 +102,16 @@ async function withReason<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** An image that is no bitmap, before any of its pixels is decoded. */
+async function open(bytes: Buffer): Promise<{ image: Sharp; width: number; height: number }> {
+  const beginning = bytes.toString('latin1', 0, SIGNATURE_BYTES);
+  if (!SIGNATURES.some((signature) => signature.test(beginning))) throw new UnreadableImage('it is not an image of a known format');
+  const image = sharp(bytes, { failOn: 'error', limitInputPixels: PIXEL_LIMIT, autoOrient: true, sequentialRead: true });
+  const metadata = await image.metadata();
+  checkKind(metadata);
+  return { image, ...metadata.autoOrient };
+}
+
 async function decode(bytes: Buffer, size: number): Promise<Uint8Array> {
   if (isBmp(bytes)) {
     return inTurn(bytes.length, async () => {
@@ -109,14 +119,15 @@ async function decode(bytes: Buffer, size: number): Promise<Uint8Array> {
       return squareFromPixels(data, width, height, 3, size);
     });
   }
-  const beginning = bytes.toString('latin1', 0, SIGNATURE_BYTES);
-  if (!SIGNATURES.some((signature) => signature.test(beginning))) throw new UnreadableImage('it is not an image of a known format');
-  const image = sharp(bytes, { failOn: 'error', limitInputPixels: PIXEL_LIMIT, autoOrient: true, sequentialRead: true });
-  const metadata = await image.metadata();
-  checkKind(metadata);
-  const { width, height } = metadata.autoOrient;
+  const { image, width, height } = await open(bytes);
   const flat = image.flatten({ background: BACKGROUND }).toColourspace('srgb');
   return inTurn(width * height, () => toSquare(flat, width, height, size));
+}
+
+/** The shorter side of an image that is no bitmap, pixels. @throws UnreadableImage with the reason */
+export async function shorterSide(bytes: Buffer): Promise<number> {
+  const { width, height } = await withReason(() => open(bytes));
+  return Math.min(width, height);
 }
 
 /**
