@@ -2,7 +2,7 @@
 import type { StartRef, StoredObject } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import type { AdoptInput, AdoptResult } from '../contracts/stages.ts';
-import { splitPath } from '../learning/images/file-tree.ts';
+import { readWhole, splitPath } from '../learning/images/file-tree.ts';
 import { decodeSafetensors } from '../learning/safetensors.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import { sha256 } from '../store/digest.ts';
@@ -12,15 +12,14 @@ import type { ImageTrees } from './shards.ts';
 import { objectNamed } from './shardset.ts';
 
 export const START_FILE = 'start.safetensors';
+const LARGEST_START = 2 ** 31; // bytes: half a thousand million weights
 
 export function startActivities(artifacts: Artifacts, openTree: ImageTrees) {
   return {
     async adopt({ file }: AdoptInput): Promise<AdoptResult> {
       return attempt(async ({ number, run }) => {
         const { root, name } = splitPath(file);
-        const body = await openTree(root)
-          .read(name)
-          .catch((error: Error) => refuse(file, error));
+        const body = await readWhole(openTree(root), name, LARGEST_START).catch((error: Error) => refuse(file, error));
         check(file, body);
         const identity = startOf(sha256(body));
         const found = await artifacts.findWhole('start', identity.key);

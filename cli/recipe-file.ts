@@ -6,13 +6,16 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parse, parseDocument, Scalar, visit } from 'yaml';
+import { type Document, isMap, isNode, isScalar, isSeq, Lexer, LineCounter, Parser, parse, parseDocument, Scalar, visit } from 'yaml';
 import { type ImageSource, Recipe } from '../contracts/recipe.ts';
 import { canonicalJson } from '../store/digest.ts';
 import { BadInput } from './problem.ts';
 import { isMapping, type KeyPath, keysAt, mistakesIn } from './recipe-mistakes.ts';
 
-const LARGEST_RECIPE = 1_000_000; // bytes: a page of text, not a data set
+const LARGEST_RECIPE = 100_000; // bytes: a page of text, not a data set
+const DEEPEST = 50; // sections inside sections: a recipe has four
+const MOST_TOKENS = 20_000;
+const MISTAKES_SHOWN = 100;
 const ALIASES = 100; // `*name` in the YAML: more than that is a bomb
 
 type Variables = Record<string, string | undefined>;
@@ -33,6 +36,8 @@ export type PlaceOf = (path: KeyPath) => string;
 /** As `readRecipe`, for what is found out of the recipe later on. */
 export async function readPlaced(file: string, variables: Variables, sets: string[] = []): Promise<{ recipe: Recipe; placeOf: PlaceOf }> {
   const text = await readText(file);
+  const tooMuch = excessOf(text);
+  if (tooMuch) throw new BadInput(`a recipe has ${tooMuch.rule} (${basename(file)}:${tooMuch.line})`);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const where = (offset: number | undefined) =>
@@ -53,12 +58,14 @@ export async function readPlaced(file: string, variables: Variables, sets: strin
   const given = applySets(data, sets);
   const isGiven = (path: KeyPath) => path.some((_, i) => given.has(path.slice(0, i + 1).join('.'))); // itself, or what it lies in
   const placeOf: PlaceOf = (path) => (isGiven(path) ? '(--set)' : where(offsetOf(document, path)));
-  const mistakes = mistakesIn(data).map((mistake) => ({ mistake, text: `${mistake.message} ${placeOf(mistake.path)}` }));
+  const found = mistakesIn(data);
+  const mistakes = found.slice(0, MISTAKES_SHOWN).map((mistake) => ({ mistake, text: `${mistake.message} ${placeOf(mistake.path)}` }));
   const all = [
     ...missing,
     ...mistakes
       .sort((a, b) => (offsetOf(document, a.mistake.path) ?? 0) - (offsetOf(document, b.mistake.path) ?? 0))
       .map(({ text }) => text),
+    ...(found.length > MISTAKES_SHOWN ? [`and ${found.length - MISTAKES_SHOWN} more mistakes (${basename(file)})`] : []),
   ];
   if (all.length > 0) throw new BadInput(all);
   return { recipe: withAbsolutePaths(Recipe.parse(data), dirname(resolve(file))), placeOf };
@@ -83,6 +90,26 @@ async function readText(file: string): Promise<string> {
   });
   if (/[\0\ufffd]/.test(text)) throw new BadInput(`Cannot read recipe "${file}" as a recipe is a YAML file: this one is no text in UTF-8`);
   return text;
+}
+
+/**
+ * Where YAML is more than any recipe, told before it is parsed: the parser calls itself at every level, and compares every key with every
+ * other. Its reader of tokens does neither.
+ */
+function excessOf(text: string): { rule: string; line: number } | undefined {
+  const parser = new Parser();
+  let tokens = 0;
+  for (const token of new Lexer().lex(text)) {
+    Array.from(parser.next(token));
+    const rule =
+      parser.stack.length > DEEPEST
+        ? `at most ${DEEPEST} sections inside each other`
+        : ++tokens > MOST_TOKENS
+          ? `at most ${MOST_TOKENS} words and signs`
+          : undefined;
+    if (rule) return { rule, line: text.slice(0, parser.offset).split('\n').length };
+  }
+  return undefined;
 }
 
 /** Of the parser's messages, those that speak to programmers. */
@@ -114,9 +141,13 @@ function substitute(document: Document, variables: Variables): { name: string; o
   return missing;
 }
 
+const LONGEST_NUMBER = 40; // characters
+
 /** An unquoted value means what it would mean written out: `${EPOCHS:-5}` is a number. */
 function plain(text: string): unknown {
-  const value: unknown = parse(text, { logLevel: 'silent' });
+  if (text.length > LONGEST_NUMBER) return text;
+  const { contents } = parseDocument(text, { logLevel: 'silent' });
+  const value = isScalar(contents) ? contents.value : text;
   return typeof value === 'number' || typeof value === 'boolean' ? value : text;
 }
 
@@ -125,7 +156,9 @@ function dataOf(document: Document, file: string): Record<string, unknown> {
   try {
     data = document.toJS({ maxAliasCount: ALIASES });
   } catch (error) {
-    throw new BadInput(`Cannot read recipe "${file}" as it may use at most ${ALIASES} aliases: ${(error as Error).message}`);
+    throw new BadInput(
+      `Cannot read recipe "${file}" as it may use at most ${ALIASES} aliases, each after its anchor: ${(error as Error).message}`,
+    );
   }
   if (!isMapping(data))
     throw new BadInput(
@@ -149,6 +182,8 @@ function applySets(data: Record<string, unknown>, sets: string[]): Set<string> {
 
 /** @param whole  the option as it was written, for the message */
 function parsedValue(value: string, whole: string): unknown {
+  const tooMuch = excessOf(value);
+  if (tooMuch) throw new BadInput(`--set takes section.key=value with a value of ${tooMuch.rule}: got "${whole.slice(0, 60)}…"`);
   try {
     return parse(value);
   } catch (error) {

@@ -7,6 +7,8 @@ export type KeyPath = (string | number)[];
 export type Mistake = { path: KeyPath; message: string };
 type Issue = z.core.$ZodIssue;
 
+const KEYS_SHOWN = 20;
+
 /** Every rule that `data` breaks, each once, without the file and line. */
 export function mistakesIn(data: unknown): Mistake[] {
   const parsed = Recipe.safeParse(data);
@@ -44,7 +46,11 @@ function isSound(issue: Issue, broken: Set<string>): boolean {
 
 function mistakesOf(issue: Issue, data: unknown): Mistake[] {
   const path = issue.path as KeyPath;
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(path, key) }));
+  if (issue.code === 'unrecognized_keys') {
+    const shown = issue.keys.slice(0, KEYS_SHOWN).map((key) => ({ path: [...path, key], message: unknownKey(path, key) }));
+    const more = issue.keys.length - KEYS_SHOWN;
+    return more > 0 ? [...shown, { path, message: `${nameOf(path)} has ${more} more that are no keys of a recipe` }] : shown;
+  }
   const value = valueAt(data, path);
   if (issue.code === 'invalid_union') {
     const branch = nearestBranch(issue.errors);
@@ -152,6 +158,15 @@ function remove(data: unknown, path: KeyPath): void {
 }
 
 function show(value: unknown): string {
-  const text = typeof value === 'string' ? `"${value}"` : (JSON.stringify(value) ?? 'nothing');
+  const text = typeof value === 'string' ? `"${value}"` : (asJson(value) ?? 'nothing');
   return value === null ? 'nothing' : text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** An alias may stand inside what it names, and then there is no end. */
+function asJson(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return 'something that contains itself';
+  }
 }

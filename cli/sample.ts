@@ -1,10 +1,10 @@
 /** Decode some of the planned images, to find those that cannot be read before a run does. */
 import { availableParallelism } from 'node:os';
-import { UnreadableImage } from '../learning/images/decode.ts';
 import type { OpenTree } from '../learning/images/file-tree.ts';
 import type { Access } from '../learning/images/listing.ts';
 import type { PlannedImage, ShardPlan } from '../learning/images/plan-format.ts';
 import { readImage } from '../learning/images/read-image.ts';
+import { reasonAgainst } from '../learning/images/shards.ts';
 
 /** Some seconds of work; the run itself looks at every image. */
 const MOST_IMAGES = 2_000;
@@ -21,8 +21,7 @@ export async function lookAtSome(plan: ShardPlan, size: number, openTree: OpenTr
       const { image, access } = entry;
       if (!access || access.kind === 'shapes') continue;
       await readImage(access, image.at, size, openTree).catch((error: unknown) => {
-        if (!(error instanceof UnreadableImage)) throw error;
-        unreadable.push({ image: image.id, reason: error.reason });
+        unreadable.push({ image: image.id, reason: reasonAgainst(error) });
       });
     }
   };

@@ -2,6 +2,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { stringify } from 'yaml';
+import { cutTo } from '../contracts/cut.ts';
 import { QUEUES, WORKFLOW_TYPE } from '../contracts/queues.ts';
 import type { Recipe } from '../contracts/recipe.ts';
 import { reasonOf, type Session } from './session.ts';
@@ -22,7 +23,7 @@ export async function start({ client }: Session, recipe: Recipe, run: string): P
       args: [recipe],
       workflowIdConflictPolicy: 'USE_EXISTING', // whoever was faster
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      staticSummary: `${recipe.name}: images from ${train}`.slice(0, 200),
+      staticSummary: cutTo(`${recipe.name}: images from ${train}`, 390), // Temporal takes 400 bytes
       staticDetails: detailsOf(recipe),
       typedSearchAttributes: new TypedSearchAttributes([
         { key: defineSearchAttributeKey('FewlabelsRecipe', 'KEYWORD'), value: recipe.name },
@@ -46,17 +47,18 @@ async function isRunning(handle: { describe(): Promise<{ status: { name: string 
   }
 }
 
-/** Markdown for the run's page in the Temporal UI, which takes 20 kB. */
+/** Markdown for the run's page in the Temporal UI, which takes 20,000 bytes. */
 function detailsOf(recipe: Recipe): string {
   const images = sourcesOf(recipe).map((source) => `- \`${sourceText(source).replaceAll('`', "'")}\``);
-  return [
+  const text = [
     `**${recipe.name}**, seed ${recipe.seed}`,
     '',
     'Images',
     ...images.slice(0, 20),
     '',
     '```yaml',
-    stringify(recipe).trimEnd().slice(0, 12_000),
+    cutTo(stringify(recipe).trimEnd(), 12_000),
     '```',
   ].join('\n');
+  return cutTo(text, 20_000);
 }

@@ -1,9 +1,10 @@
 /** What lies in a folder of images: where training, test and unlabelled images are, how many, how large. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import sharp from 'sharp';
 import { countsOf } from '../learning/images/by-class.ts';
-import { openFolder } from '../learning/images/file-tree.ts';
+import { shorterSide } from '../learning/images/decode.ts';
+import { openFolder, readWhole } from '../learning/images/file-tree.ts';
+import { IMAGE_BYTES } from '../learning/images/limits.ts';
 import type { Listing } from '../learning/images/listing.ts';
 import { listSource } from '../learning/images/sources.ts';
 import { BadInput } from './problem.ts';
@@ -67,15 +68,13 @@ async function medianSide({ access, labels, nameOf }: Listing): Promise<number |
   if (access.kind === 'npz') return access.array.shape[1];
   if (access.kind !== 'files') return undefined;
   const stride = Math.max(1, Math.floor(labels.length / LOOKED_AT));
-  const chosen = Array.from({ length: Math.min(LOOKED_AT, Math.ceil(labels.length / stride)) }, (_, i) => nameOf(i * stride));
-  const sides = await Promise.all(
-    chosen
-      .map(async ({ at }) => {
-        const { width, height } = await sharp(await readFile(join(access.root, at))).metadata();
-        return [Math.min(width, height)];
-      })
-      .map((side) => side.catch(() => [] as number[])),
-  );
-  const sorted = sides.flat().sort((a, b) => a - b);
+  const sides: number[] = [];
+  for (let i = 0; i < Math.min(labels.length, LOOKED_AT * stride); i += stride) {
+    const side = await readWhole(openFolder(access.root), nameOf(i).at, IMAGE_BYTES)
+      .then(shorterSide)
+      .catch(() => undefined); // a run sets it aside
+    if (side !== undefined) sides.push(side);
+  }
+  const sorted = sides.sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)];
 }

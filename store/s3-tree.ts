@@ -46,11 +46,6 @@ function treeOn(connection: Connection, root: string, prefix: string): FileTree 
         if (isFile(path)) yield [{ path, bytes, modified: wholeSeconds(modified) }];
       }
     },
-    async read(path) {
-      const bytes = await readBytes(connection, keyOf(path));
-      if (bytes === undefined) throw missing(`${root}/${path}`, connection.place);
-      return bytes;
-    },
     async readRange(path, start, end) {
       if (end <= start) return Buffer.alloc(0);
       const bytes = await readBytes(connection, keyOf(path), { offset: start, length: end - start }, [...ABSENT, 'InvalidRange']);

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { importsIn, LONGEST_FILE, type SourceFile, violations } from './import-rule.ts';
+import { importsIn, LONGEST_FILE, loadedBy, type SourceFile, servicesIn, violations } from './import-rule.ts';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 const IGNORED = new Set(['node_modules', '.git', 'runs', 'coverage']);
@@ -23,6 +23,20 @@ test('repository: imports run downwards only, and every folder keeps its rules',
   expect(violations(files)).toEqual([]);
 });
 
+test('repository: nothing that the trainer loads is a client of a network, and of the workers it loads what its machine can do only', () => {
+  const loaded = loadedBy('workers/trainer.ts', sourceFiles(repository));
+  expect(loaded.length).toBeGreaterThan(50);
+  expect(loaded.filter((file) => servicesIn(file).length > 0).map(({ path }) => path)).toEqual([]);
+  const folders = new Set(loaded.map(({ path }) => path.split('/')[0]));
+  expect([...folders].sort()).toEqual(['contracts', 'learning', 'workers']);
+  expect(
+    loaded
+      .map(({ path }) => path)
+      .filter((path) => path.startsWith('workers/'))
+      .sort(),
+  ).toEqual(['workers/hardware.ts', 'workers/trainer.ts']);
+});
+
 const check = (path: string, text: string) => violations([{ path, text }]);
 
 const forbidden: [string, string, string][] = [
@@ -35,6 +49,9 @@ const forbidden: [string, string, string][] = [
   ['learning/a.ts', 'learning knows nothing', `const { Context } = await import('@temporalio/activity');`],
   ['learning/a.ts', 'learning/a.ts → the clock', 'const seed = Date.now();'],
   ['learning/a.ts', 'only entry points read the environment', 'const threads = process.env.THREADS;'],
+  ['learning/a.ts', 'learning/a.ts → the network', `await fetch('http://example.org');`],
+  ['workers/trainer.ts', 'workers/trainer.ts → the network', `new WebSocket('ws://example.org');`],
+  ['workers/trainer.ts', 'the trainer sees its scratch folder only', `import { request } from 'undici';`],
   ['learning/loops/a.ts', 'nothing imports test', `import { fake } from '../../test/fake.ts';`],
   ['store/a.ts', 'store is named bytes', `import { decode } from '../learning/decode.ts';`],
   ['store/a.ts', 'store is named bytes', `import { type A } from '../learning/decode.ts';`],

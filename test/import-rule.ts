@@ -18,7 +18,9 @@ type Rule = {
   reason: string;
 };
 
-const SERVICES = /^(@temporalio\/|minio$|(node:)?(net|http|https|http2|tls|dgram)$)/;
+const SERVICES =
+  /^(@temporalio\/|(minio|undici|ws|axios|got|node-fetch)$|(node:)?(net|http|https|http2|tls|dgram|dns|inspector)(\/promises)?$)/;
+const NETWORK = /\b(fetch|WebSocket|EventSource|XMLHttpRequest)\s*\(/;
 
 /** The most telling folder wins: `workers/trainer.ts` before `workers`. */
 const RULES: Record<string, Rule> = {
@@ -77,6 +79,24 @@ const CLOCK = /\bDate\.now\b|\bnew Date\(\s*\)|\bperformance\.now\b|\bprocess\.h
 const EMPTY_NAMES = /^(utils?|helpers?|libs?|managers?|misc|common)(\.|$)|[-_.](utils?|helpers?|manager)\./i;
 export const LONGEST_FILE = 300;
 
+/** Everything that a file loads from this repository, itself included, by static imports of values and by `import()`. */
+export function loadedBy(path: string, files: SourceFile[]): SourceFile[] {
+  const texts = new Map(files.map((file) => [file.path, file]));
+  const [found, open] = [new Set<SourceFile>(), [path]];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const file = texts.get(next);
+    if (file === undefined || found.has(file)) continue;
+    found.add(file);
+    for (const { specifier, typeOnly } of importsIn(withoutComments(file.text)))
+      if (specifier.startsWith('.') && !typeOnly) open.push(posix.join(posix.dirname(next), specifier));
+  }
+  return [...found];
+}
+
+/** What a file imports of packages and Node that talks to others over a network. */
+export const servicesIn = ({ text }: SourceFile): string[] =>
+  importsIn(withoutComments(text)).flatMap(({ specifier, typeOnly }) => (!typeOnly && SERVICES.test(specifier) ? [specifier] : []));
+
 /** One line for each broken rule, with file, edge and reason. */
 export function violations(files: SourceFile[]): string[] {
   return files.flatMap((file) => {
@@ -121,6 +141,8 @@ function forbiddenReads({ path }: SourceFile, code: string): string[] {
   if (/\bprocess\.env\b/.test(code) && !ENTRY_POINTS.test(path))
     found.push(`${path} → process.env: only entry points read the environment; pass the value in`);
   if (topOf(path) === 'learning' && CLOCK.test(code)) found.push(`${path} → the clock: ${RULES.learning?.reason}`);
+  if ((topOf(path) === 'learning' || path === 'workers/trainer.ts') && NETWORK.test(code))
+    found.push(`${path} → the network: ${RULES['workers/trainer.ts']?.reason}`);
   return found;
 }
 

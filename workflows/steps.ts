@@ -1,5 +1,6 @@
 /** Small forms that make the pipeline readable: one described call, one bounded fan-out, the cutting of epochs into segments. */
 
+import { cutTo } from '../contracts/cut.ts';
 import { segmentLength } from '../contracts/segments.ts';
 import type { Segment } from '../contracts/stages.ts';
 import { FAN_OUT } from './policies.ts';
@@ -8,7 +9,7 @@ type Described<I, O> = { executeWithOptions(options: { summary: string }, args: 
 
 /** Call an activity with one object and a line that a person reads in the Temporal UI. */
 export function call<I, O>(activity: Described<I, O>, summary: string, input: I): Promise<O> {
-  return activity.executeWithOptions({ summary: summary.slice(0, 390) }, [input]); // Temporal takes 400 bytes
+  return activity.executeWithOptions({ summary: cutTo(summary, 390) }, [input]); // Temporal takes 400, and refuses the call above
 }
 
 /** `work(0) … work(count − 1)`, at most FAN_OUT at once; results in order. The first failure fails the whole. */

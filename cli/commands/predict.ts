@@ -1,7 +1,9 @@
 /** `fewlabels predict MODEL IMAGES…` */
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { decodeImage, UnreadableImage } from '../../learning/images/decode.ts';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { UnreadableImage } from '../../learning/images/decode.ts';
+import { openFolder } from '../../learning/images/file-tree.ts';
+import { readImage } from '../../learning/images/read-image.ts';
 import { modelBytes } from '../model-file.ts';
 import { BadInput, EXIT, Quit } from '../problem.ts';
 import { quieten } from '../quieten.ts';
@@ -12,6 +14,7 @@ type Prediction = { image: string; class: string; probability: number; probabili
 type Unread = { image: string; reason: string };
 
 const BATCH = 64;
+const AT_ONCE = 4;
 const IMAGE_NAME = /\.(jpe?g|png|webp|tiff?|gif|bmp|avif)$/i;
 
 /** One line of CSV per image as soon as it is known; images that cannot be read are told on stderr and make the exit status 1. */
@@ -55,16 +58,18 @@ async function imagesAt(name: string): Promise<string[]> {
 async function decodeAll(files: string[], size: number) {
   const read: { image: string; pixels: Uint8Array }[] = [];
   const failed: Unread[] = [];
-  const decoded = await Promise.all(
-    files.map(async (image) =>
-      decodeImage(await readFile(image), size).then(
-        (pixels) => ({ image, pixels }),
-        (error: Error) => ({ image, reason: error instanceof UnreadableImage ? error.reason : error.message }),
-      ),
-    ),
-  );
-  for (const entry of decoded) 'pixels' in entry ? read.push(entry) : failed.push(entry);
+  for (let i = 0; i < files.length; i += AT_ONCE) {
+    const decoded = await Promise.all(files.slice(i, i + AT_ONCE).map((image) => decodeOne(image, size)));
+    for (const entry of decoded) 'pixels' in entry ? read.push(entry) : failed.push(entry);
+  }
   return { read, failed };
+}
+
+function decodeOne(image: string, size: number): Promise<{ image: string; pixels: Uint8Array } | Unread> {
+  return readImage({ kind: 'files', root: dirname(image) }, basename(image), size, openFolder).then(
+    (pixels) => ({ image, pixels }),
+    (error: Error) => ({ image, reason: error instanceof UnreadableImage ? error.reason : error.message }),
+  );
 }
 
 function answer(image: string, classes: string[], row: number[]): Prediction {
@@ -77,7 +82,15 @@ function answer(image: string, classes: string[], row: number[]): Prediction {
   };
 }
 
-/** A CSV field, quoted where it must be (RFC 4180). */
-function csv(field: string): string {
-  return /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
+/** What a spreadsheet would compute when it opens the file; a number is none. */
+const FORMULA = /^[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]/;
+const NUMBER = /^[+-]?\d+(\.\d+)?$/;
+
+/**
+ * A CSV field, quoted where it must be (RFC 4180), and where a program that parts fields by `;` or tabs would take it for two. Names are
+ * anybody's: one that looks like a formula gets a `'` before it, so that it stays a text.
+ */
+export function csv(field: string): string {
+  const text = FORMULA.test(field) && !NUMBER.test(field) ? `'${field}` : field;
+  return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,8 +1,11 @@
 /** Images kept as arrays in few large files: MedMNIST's NPZ and CIFAR-10's binary batches. */
 import { FileList } from './file-list.ts';
-import { type FileInfo, type FileTree, type OpenTree, splitPath } from './file-tree.ts';
+import { type FileInfo, type FileTree, type OpenTree, readWhole, splitPath } from './file-tree.ts';
+import { BATCH_BYTES, NAMES, PIXEL_LIMIT, TEXT_BYTES } from './limits.ts';
 import { fingerprintOf, type Listing, ordinal, type Role, refuseImages, withClasses } from './listing.ts';
-import { BrokenArray, INFLATE_LIMIT, integersOf, type NpyArray, openNpz, readArray } from './npz.ts';
+import { BrokenArray, INFLATE_LIMIT, integersOf, type NpyArray, openArray, openNpz, readArray } from './npz.ts';
+
+const NAMES_SHOWN = 20;
 
 const isImages = ({ dtype, shape }: NpyArray) =>
   /u1$/.test(dtype) && (shape.length === 3 || (shape.length === 4 && [1, 3].includes(shape[3]!)));
@@ -15,16 +18,29 @@ async function readLabels(tree: FileTree, path: string, array: NpyArray, images:
   return integersOf(await readArray(tree, path, array), array);
 }
 
-async function readNpz(tree: FileTree, name: string, info: FileInfo, part: 'train' | 'test', labelled: boolean) {
-  const arrays = await openNpz(tree, name, info.bytes);
-  const images = arrays.get(`${part}_images`);
-  if (!images) throw new BrokenArray(`it must hold ${part}_images: it holds ${[...arrays.keys()].join(', ') || 'no arrays'}`);
-  if (!isImages(images)) throw new BrokenArray(`${part}_images must be uint8 [n, h, w] or [n, h, w, 3]: ${images.dtype} [${images.shape}]`);
-  const bytes = images.shape.reduce((product, side) => product * side, 1);
-  if (!images.stored && bytes > INFLATE_LIMIT)
+async function readNpz(tree: FileTree, info: FileInfo, part: 'train' | 'test', labelled: boolean) {
+  const arrays = await openNpz(tree, info);
+  const [pixels, classes] = [arrays.get(`${part}_images`), arrays.get(`${part}_labels`)];
+  if (!pixels) {
+    const names = [...arrays.keys()].slice(0, NAMES_SHOWN).join(', ');
+    throw new BrokenArray(`it must hold ${part}_images: it holds ${names || 'no arrays'}`);
+  }
+  const images = await openArray(tree, info, pixels);
+  checkImages(images, `${part}_images`);
+  const labels = labelled && classes ? await openArray(tree, info, classes) : undefined;
+  return { images, labels: labels && (await readLabels(tree, info.path, labels, images.shape[0]!)) };
+}
+
+function checkImages(array: NpyArray, name: string): void {
+  const { dtype, shape, stored } = array;
+  const [images, height, width] = shape;
+  if (!isImages(array)) throw new BrokenArray(`${name} must be uint8 [n, h, w] or [n, h, w, 3]: ${dtype} [${shape}]`);
+  if (images! > NAMES) throw new BrokenArray(`${name} must be at most ${NAMES} images: ${images}`);
+  const pixels = height! * width!;
+  if (pixels < 1 || pixels > PIXEL_LIMIT) throw new BrokenArray(`its images must have 1 to ${PIXEL_LIMIT} pixels: ${height} × ${width}`);
+  const bytes = shape.reduce((product, side) => product * side, 1);
+  if (!stored && bytes > INFLATE_LIMIT)
     throw new BrokenArray(`a compressed array must have at most ${INFLATE_LIMIT} bytes (numpy.savez stores it uncompressed): ${bytes}`);
-  const array = arrays.get(`${part}_labels`);
-  return { images, labels: labelled && array ? await readLabels(tree, name, array, images.shape[0]!) : undefined };
 }
 
 /**
@@ -36,8 +52,8 @@ export async function listNpz(source: string, role: Role, openTree: OpenTree): P
   const tree = openTree(root);
   const info = (await tree.find(name)) ?? refuseImages('the file must exist', `"${source}"`);
   const part = role === 'test' ? 'test' : 'train';
-  const { images, labels } = await readNpz(tree, name, info, part, role !== 'unlabelled').catch((error) => {
-    if (!(error instanceof BrokenArray || error instanceof RangeError)) throw error;
+  const { images, labels } = await readNpz(tree, info, part, role !== 'unlabelled').catch((error) => {
+    if (!(error instanceof BrokenArray)) throw error;
     return refuseImages('an .npz must be in the MedMNIST layout', `"${source}", ${error.message}`);
   });
   if (images.shape[0] === 0) refuseImages('a source must hold images', `"${source}" has none in ${part}_images`);
@@ -60,7 +76,7 @@ export const isCifarBatch = ({ path }: FileInfo) => TRAIN_BATCH.test(path) || TE
 
 async function classNames(tree: FileTree): Promise<string[]> {
   const info = await tree.find('batches.meta.txt');
-  const lines = info ? (await tree.read(info.path)).toString('utf8').split(/\r?\n/) : [];
+  const lines = info ? (await readWhole(tree, info.path, TEXT_BYTES)).toString('utf8').split(/\r?\n/, 1024) : [];
   return lines.map((line) => line.trim()).filter((line) => line !== '');
 }
 
@@ -68,7 +84,7 @@ async function classNames(tree: FileTree): Promise<string[]> {
 async function batchLabels(tree: FileTree, { path, bytes }: FileInfo): Promise<Uint8Array> {
   if (bytes === 0 || bytes % CIFAR_RECORD !== 0)
     refuseImages(`a CIFAR-10 batch must consist of records of ${CIFAR_RECORD} bytes`, `"${tree.root}/${path}" has ${bytes} bytes`);
-  const batch = await tree.read(path);
+  const batch = await readWhole(tree, path, BATCH_BYTES);
   return Uint8Array.from({ length: bytes / CIFAR_RECORD }, (_, i) => batch[i * CIFAR_RECORD]!);
 }
 

@@ -1,8 +1,10 @@
-/** One image file to square RGB pixels. Parallel calls are the caller's choice; nothing is kept between calls. */
+/** One image file to square RGB pixels. Parallel calls are the caller's choice, but large images wait for each other. */
 
 import type { Metadata, Sharp } from 'sharp';
 import sharp from 'sharp';
 import { decodeBmp, isBmp } from './bmp.ts';
+import { inTurn } from './in-turn.ts';
+import { PIXEL_LIMIT } from './limits.ts';
 
 sharp.cache(false); // every image is read once: libvips' cache would only hold memory
 
@@ -17,11 +19,28 @@ export class UnreadableImage extends Error {
   }
 }
 
-/** Largest image decoded, pixels (sharp's own default): a small file can claim to be endless. */
-export const PIXEL_LIMIT = 0x3fff * 0x3fff;
-
-/** SVG is left out on purpose: text that happens to begin with `<svg` is no photograph, and it may point at other files. */
+/** How files of the formats that we take begin; any other is never shown to a decoder. */
+const SIGNATURES = [
+  /^\xff\xd8\xff/, // JPEG
+  /^\x89PNG\r\n/,
+  /^RIFF.{4}WEBP/s,
+  /^(II[*+]\0|MM\0[*+])/, // TIFF, and the one of 64 bits
+  /^GIF8/,
+  /^.{4}ftyp/s, // AVIF
+];
+const SIGNATURE_BYTES = 12;
+/**
+ * libvips tells formats apart by itself and has more of them. SVG is left out on purpose: text that happens to begin with `<svg` is no
+ * photograph, and it may point at other files; its reader is there only for the shapes that we draw (shapes.ts).
+ */
 const FORMATS = new Set(['jpeg', 'png', 'webp', 'tiff', 'gif', 'heif']);
+const READERS = ['Jpeg', 'Png', 'Webp', 'Tiff', 'Nsgif', 'Heif', 'Svg'];
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({ operation: READERS.map((name) => `VipsForeignLoad${name}`) });
+
+/** No image of a size that is decoded takes a tenth of this. */
+const DECODE_SECONDS = 60;
+
 /** Other depths (float, 32 bit, signed) do not say which value is white, so any scaling to 8 bit would be a guess. */
 const DEPTHS = new Set(['uchar', 'ushort']);
 
@@ -40,7 +59,7 @@ function checkKind({ format, depth }: Metadata): void {
 async function toSquare(image: Sharp, width: number, height: number, size: number): Promise<Uint8Array> {
   const square =
     width === size && height === size ? image : image.resize(size, size, { fit: 'cover', kernel: 'lanczos3', fastShrinkOnLoad: false });
-  const { data, info } = await square.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  const { data, info } = await square.raw({ depth: 'uchar' }).timeout({ seconds: DECODE_SECONDS }).toBuffer({ resolveWithObject: true });
   if (info.channels !== 3) throw new UnreadableImage(`it must have 3 channels in the end: ${info.channels}`);
   return data;
 }
@@ -49,6 +68,7 @@ async function toSquare(image: Sharp, width: number, height: number, size: numbe
  * Raw pixels, as they are in arrays and bitmaps, to a square.
  * @param data  uint8 [height, width, channels]
  * @returns     uint8 [size, size, 3]; `data` itself where nothing is to be done
+ * @throws UnreadableImage with the reason
  */
 export async function squareFromPixels(
   data: Uint8Array,
@@ -58,7 +78,7 @@ export async function squareFromPixels(
   size: number,
 ): Promise<Uint8Array> {
   if (width === size && height === size && channels === 3) return data;
-  return toSquare(sharp(data, { raw: { width, height, channels } }).toColourspace('srgb'), width, height, size);
+  return withReason(() => toSquare(sharp(data, { raw: { width, height, channels } }).toColourspace('srgb'), width, height, size));
 }
 
 /** sharp reports each thing libvips said on a line of its own; the first one is the cause. */
@@ -68,19 +88,46 @@ const firstLine = (error: unknown) => (error instanceof Error ? error.message : 
 function reasonOf(error: unknown): string {
   const said = firstLine(error);
   if (/unsupported image format/i.test(said)) return 'it is not an image of a known format';
+  if (/exceeds pixel limit/i.test(said)) return `it has more than ${PIXEL_LIMIT} pixels`;
+  if (/^timeout/i.test(said)) return `it takes more than ${DECODE_SECONDS} s to decode`;
   return /^unknown error$/i.test(said) ? 'it is damaged or ends early' : said;
+}
+
+/** Whatever goes wrong with an image is its own fault. */
+async function withReason<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof UnreadableImage ? error : new UnreadableImage(reasonOf(error), { cause: error });
+  }
+}
+
+/** An image that is no bitmap, before any of its pixels is decoded. */
+async function open(bytes: Buffer): Promise<{ image: Sharp; width: number; height: number }> {
+  const beginning = bytes.toString('latin1', 0, SIGNATURE_BYTES);
+  if (!SIGNATURES.some((signature) => signature.test(beginning))) throw new UnreadableImage('it is not an image of a known format');
+  const image = sharp(bytes, { failOn: 'error', limitInputPixels: PIXEL_LIMIT, autoOrient: true, sequentialRead: true });
+  const metadata = await image.metadata();
+  checkKind(metadata);
+  return { image, ...metadata.autoOrient };
 }
 
 async function decode(bytes: Buffer, size: number): Promise<Uint8Array> {
   if (isBmp(bytes)) {
-    const { data, width, height } = decodeBmp(bytes, PIXEL_LIMIT);
-    return squareFromPixels(data, width, height, 3, size);
+    return inTurn(bytes.length, async () => {
+      const { data, width, height } = decodeBmp(bytes, PIXEL_LIMIT);
+      return squareFromPixels(data, width, height, 3, size);
+    });
   }
-  const image = sharp(bytes, { failOn: 'error', limitInputPixels: PIXEL_LIMIT, autoOrient: true, sequentialRead: true });
-  const metadata = await image.metadata();
-  checkKind(metadata);
-  const { width, height } = metadata.autoOrient;
-  return toSquare(image.flatten({ background: BACKGROUND }).toColourspace('srgb'), width, height, size);
+  const { image, width, height } = await open(bytes);
+  const flat = image.flatten({ background: BACKGROUND }).toColourspace('srgb');
+  return inTurn(width * height, () => toSquare(flat, width, height, size));
+}
+
+/** The shorter side of an image that is no bitmap, pixels. @throws UnreadableImage with the reason */
+export async function shorterSide(bytes: Buffer): Promise<number> {
+  const { width, height } = await withReason(() => open(bytes));
+  return Math.min(width, height);
 }
 
 /**
@@ -92,10 +139,5 @@ async function decode(bytes: Buffer, size: number): Promise<Uint8Array> {
  */
 export async function decodeImage(bytes: Buffer, size: number): Promise<Uint8Array> {
   if (bytes.length === 0) throw new UnreadableImage('the file is empty');
-  try {
-    return await decode(bytes, size);
-  } catch (error) {
-    if (error instanceof UnreadableImage) throw error;
-    throw new UnreadableImage(reasonOf(error), { cause: error });
-  }
+  return withReason(() => decode(bytes, size));
 }

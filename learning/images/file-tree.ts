@@ -1,6 +1,6 @@
 /** Where source files lie: a folder on disk or a prefix in a bucket, seen the same way. The bucket's tree is in `store/`. */
-import type { Dirent } from 'node:fs';
-import { open, opendir, readFile, realpath, stat } from 'node:fs/promises';
+import { constants, type Dirent } from 'node:fs';
+import { open, opendir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '../../contracts/failures.ts';
 
@@ -18,7 +18,6 @@ export type FileTree = {
   list(): AsyncIterable<FileInfo[]>;
   /** One file, or undefined when there is none. */
   find(path: string): Promise<FileInfo | undefined>;
-  read(path: string): Promise<Buffer>;
   /** Bytes [start, end) of a file; shorter only where the file ends. */
   readRange(path: string, start: number, end: number): Promise<Buffer>;
 };
@@ -42,6 +41,17 @@ function explain(error: unknown, path: string): never {
   const rule = RULES[code];
   if (!rule) throw error;
   throw new Failure('InvalidImages', `Cannot read images as ${rule}: "${path}" (${code})`, { cause: error });
+}
+
+/**
+ * A whole file.
+ * @param most  bytes it may have; no more of a larger one is read
+ * @throws Failure InvalidImages when it has more, and what the tree throws
+ */
+export async function readWhole(tree: FileTree, path: string, most: number): Promise<Buffer> {
+  const bytes = await tree.readRange(path, 0, most + 1);
+  if (bytes.length <= most) return bytes;
+  throw new Failure('InvalidImages', `Cannot read images as such a file has at most ${most} bytes: "${tree.root}/${path}" has more`);
 }
 
 const STATS_AT_ONCE = 64;
@@ -94,13 +104,18 @@ async function* listFolder(root: string): AsyncGenerator<FileInfo[]> {
   }
 }
 
+const READ_PIECE = 2 ** 30; // one read call stays under 2 GiB
+
+/** Only of a file: reading a pipe or a device might never end, nor opening it without O_NONBLOCK. */
 async function readPart(path: string, start: number, end: number): Promise<Buffer> {
-  const file = await open(path);
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const bytes = Buffer.alloc(Math.max(0, end - start));
+    const info = await file.stat();
+    if (!info.isFile()) throw Object.assign(new Error('not a file'), { code: 'EISDIR' });
+    const bytes = Buffer.alloc(Math.max(0, Math.min(end, info.size) - start));
     let filled = 0;
     while (filled < bytes.length) {
-      const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, start + filled);
+      const { bytesRead } = await file.read(bytes, filled, Math.min(READ_PIECE, bytes.length - filled), start + filled);
       if (bytesRead === 0) break;
       filled += bytesRead;
     }
@@ -120,7 +135,6 @@ export function openFolder(root: string): FileTree {
       const info = await stat(at(path)).catch((error) => (codeOf(error) === 'ENOENT' ? undefined : explain(error, at(path))));
       return info?.isFile() ? { path, bytes: info.size, modified: Math.trunc(info.mtimeMs) } : undefined;
     },
-    read: (path) => readFile(at(path)).catch((error) => explain(error, at(path))),
     readRange: (path, start, end) => readPart(at(path), start, end).catch((error) => explain(error, at(path))),
   };
 }

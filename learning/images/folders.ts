@@ -1,7 +1,8 @@
 /** Image files in folders: one sub-folder per class, or flat with a table of labels, or flat without. */
 import type { FileList } from './file-list.ts';
-import { type FileTree, type OpenTree, splitPath } from './file-tree.ts';
+import { type FileTree, type OpenTree, readWhole, splitPath } from './file-tree.ts';
 import { readLabelTable } from './label-table.ts';
+import { TEXT_BYTES } from './limits.ts';
 import { fingerprintOf, type Listing, type Role, refuseImages, sha256, withClasses } from './listing.ts';
 
 const IMAGE = /\.(jpe?g|png|webp|tiff?|gif|bmp|avif)$/i;
@@ -19,7 +20,7 @@ async function readTable(csv: string, files: FileList, openTree: OpenTree) {
   const { root, name } = splitPath(csv);
   const tree = openTree(root);
   if (!(await tree.find(name))) refuseImages('the table of labels must exist', `"${csv}"`);
-  const text = (await tree.read(name)).toString('utf8');
+  const text = (await readWhole(tree, name, TEXT_BYTES)).toString('utf8');
   return { labels: readLabelTable(csv, text, files), text };
 }
 

@@ -1,9 +1,12 @@
 /** The CSV that names the class of each file in a flat folder: header `file,label`, one row a file. */
-import { type Info, parse } from 'csv-parse/sync';
+import { parse } from 'csv-parse/sync';
 import { Failure } from '../../contracts/failures.ts';
 import { plainPath } from './file-tree.ts';
+import { TABLE_ROWS } from './limits.ts';
 
 const SHOWN = 5;
+const COLUMNS_SHOWN = 20;
+const LONGEST_ROW = 100_000; // characters
 
 type Row = { file: string; label: string; line: number };
 
@@ -17,25 +20,31 @@ function delimiterOf(text: string): string {
   return [',', ';', '\t'].find((sign) => header.includes(sign)) ?? ',';
 }
 
-type Parsed = { record: Record<string, string>; info: Info };
-
-function parseRecords(csv: string, text: string): Parsed[] {
-  const columns = (names: string[]) => names.map((name) => name.trim().toLowerCase());
+function parseRows(csv: string, text: string, most: number): Row[] {
+  const columns = (given: string[]) => {
+    const names = given.map((name) => name.trim().toLowerCase());
+    if (names.includes('file') && names.includes('label')) return names;
+    return fail(csv, 'its header must name the columns file,label', `line 1 has ${names.slice(0, COLUMNS_SHOWN).join(',')}`);
+  };
+  let rows = 0;
+  const toRow = ({ file, label }: Record<string, string>, { lines }: { lines: number }): Row => {
+    if (++rows > most) fail(csv, `it has at most ${most} rows`, 'it has more');
+    return { file: plainPath(file!), label: label!, line: lines };
+  };
   try {
-    return parse<Parsed>(text, { columns, delimiter: delimiterOf(text), bom: true, info: true, trim: true, skip_empty_lines: true });
+    return parse<Row, Record<string, string>>(text, {
+      columns,
+      on_record: toRow,
+      delimiter: delimiterOf(text),
+      bom: true,
+      trim: true,
+      skip_empty_lines: true,
+      max_record_size: LONGEST_ROW,
+    });
   } catch (error) {
+    if (error instanceof Failure) throw error;
     return fail(csv, 'it must be a CSV', error instanceof Error ? error.message : String(error));
   }
-}
-
-function parseRows(csv: string, text: string): Row[] {
-  const records = parseRecords(csv, text);
-  const [first] = records;
-  if (!first) fail(csv, 'it must have a header and rows', 'it has none');
-  if (!('file' in first.record) || !('label' in first.record)) {
-    fail(csv, 'its header must name the columns file,label', `line 1 has ${Object.keys(first.record).join(',')}`);
-  }
-  return records.map(({ record, info }) => ({ file: plainPath(record.file!), label: record.label!, line: info.lines }));
 }
 
 const listed = (rows: Row[]) => {
@@ -47,10 +56,12 @@ const listed = (rows: Row[]) => {
  * The labels of a table, by file. A row with an empty label leaves its file unlabelled.
  * @param csv    name of the table, for messages
  * @param files  paths that exist, relative to the folder
+ * @param most   rows it may have
  * @throws Failure InvalidImages: not a CSV, columns missing, files missing (the first few with their lines), two labels for a file
  */
-export function readLabelTable(csv: string, text: string, files: Pick<ReadonlySet<string>, 'has'>): Map<string, string> {
-  const rows = parseRows(csv, text);
+export function readLabelTable(csv: string, text: string, files: Pick<ReadonlySet<string>, 'has'>, most = TABLE_ROWS): Map<string, string> {
+  const rows = parseRows(csv, text, most);
+  if (rows.length === 0) fail(csv, 'it must have a header and rows', 'it has none');
   const missing = rows.filter(({ file }) => !files.has(file));
   if (missing.length) fail(csv, 'every file it names must exist', `${missing.length} of ${rows.length} missing: ${listed(missing)}`);
   const labels = new Map<string, string>();

@@ -3,7 +3,8 @@ import { Failure } from '../../contracts/failures.ts';
 import type { LabelDraw, LabelShare } from '../../contracts/recipe.ts';
 import { randomStream } from '../random.ts';
 import { byClass } from './by-class.ts';
-import { type OpenTree, plainPath, splitPath } from './file-tree.ts';
+import { type OpenTree, plainPath, readWhole, splitPath } from './file-tree.ts';
+import { NAMES, TEXT_BYTES } from './limits.ts';
 
 type Drawn = Extract<LabelDraw, Exclude<LabelShare, { file: string }>>;
 
@@ -50,21 +51,21 @@ function perClassOf({ perClass }: { perClass: number }): (images: number) => num
  * The ids in a file, one a line; empty lines and repetitions do not count, nor does a `./` before a path.
  * @param file  a path or an address
  * @returns     sorted, so that files that name the same images are alike
- * @throws Failure InvalidImages when the file cannot be read or names nothing
+ * @throws Failure InvalidImages when the file cannot be read, is too large or names nothing
  */
 export async function readIds(file: string, openTree: OpenTree): Promise<string[]> {
   const { root, name } = splitPath(file);
-  const bytes = await openTree(root)
-    .read(name)
-    .catch((error: unknown) => {
-      if (!(error instanceof Failure)) throw error;
-      return refuse(file, 'it must be a file that can be read, one image id a line', stateOf(error));
-    });
-  const lines = bytes
-    .toString('utf8')
-    .replace(/^\ufeff/, '')
-    .split(/\r?\n/);
-  const ids = new Set(lines.map((line) => plainPath(line.trim())).filter(Boolean));
+  const bytes = await readWhole(openTree(root), name, TEXT_BYTES).catch((error: unknown) => {
+    if (!(error instanceof Failure)) throw error;
+    return refuse(file, 'it must be a file that can be read, one image id a line', stateOf(error));
+  });
+  const text = bytes.toString('utf8').replace(/^\ufeff/, '');
+  const ids = new Set<string>();
+  for (const [line] of text.matchAll(/[^\n]+/g)) {
+    const id = plainPath(line.trim());
+    if (id) ids.add(id);
+    if (ids.size === NAMES) refuse(file, `it must name fewer than ${NAMES} images`, 'it names more');
+  }
   if (ids.size === 0) refuse(file, 'it must name images, one a line', 'it names none');
   return [...ids].sort();
 }

@@ -4,7 +4,7 @@
  * Formats: PKWARE APPNOTE 4.3 (with zip64, which numpy always writes locally); numpy.lib.format 1.0–3.0.
  */
 import { constants, createInflateRaw, inflateRawSync } from 'node:zlib';
-import type { FileTree } from './file-tree.ts';
+import type { FileInfo, FileTree } from './file-tree.ts';
 
 /** Where an array lies in its archive and what it holds. JSON, so that it can stand in a plan. */
 export type NpyArray = {
@@ -19,6 +19,7 @@ export type NpyArray = {
   skip: number;
 };
 
+/** A file in the archive: `packed` bytes, whose own header begins at `at`. */
 type Member = { name: string; method: number; packed: number; at: number };
 
 const END_RECORD = 0x06054b50;
@@ -27,6 +28,8 @@ const ZIP64_LOCATOR = 0x07064b50;
 const IN_ZIP64 = 0xffffffff;
 const HEADER_READ = 4096; // an array's own header is about 128 bytes
 const PIECE = 16 * 2 ** 20;
+const DIRECTORY_LIMIT = 16 * 2 ** 20; // bytes: some hundred thousand members
+const DEFLATE_LIMIT = 1032; // a byte of deflate never unpacks to more
 
 /** Larger arrays must be stored uncompressed: unpacking them for every worker would take its memory. */
 export const INFLATE_LIMIT = 2 * 2 ** 30;
@@ -38,6 +41,16 @@ export class BrokenArray extends Error {
 
 function refuse(reason: string, cause?: unknown): never {
   throw new BrokenArray(reason, { cause });
+}
+
+/** What an archive tells of itself may point outside what there is of it. */
+function inside<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof RangeError) refuse('it is a damaged zip archive', error);
+    throw error;
+  }
 }
 
 const big = (bytes: Buffer, at: number) => Number(bytes.readBigUInt64LE(at));
@@ -66,17 +79,20 @@ function parseDirectory(bytes: Buffer): Member[] {
   return members;
 }
 
-async function readMembers(tree: FileTree, path: string, bytes: number): Promise<Member[]> {
+async function readMembers(tree: FileTree, { path, bytes }: FileInfo): Promise<Member[]> {
   const from = Math.max(0, bytes - 65_557 - 20); // end record, its longest comment, zip64 locator
   const tail = await tree.readRange(path, from, bytes);
   const end = tail.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'));
   if (end < 0 || tail.length - end < 22 || tail.readUInt32LE(end) !== END_RECORD) refuse('it is no zip archive, or a truncated one');
   let [size, start] = [tail.readUInt32LE(end + 12), tail.readUInt32LE(end + 16)];
   if (end >= 20 && tail.readUInt32LE(end - 20) === ZIP64_LOCATOR) {
-    const record = await tree.readRange(path, big(tail, end - 12), big(tail, end - 12) + 56);
-    [size, start] = [big(record, 40), big(record, 48)];
+    const at = big(tail, end - 12);
+    const record = at < bytes ? await tree.readRange(path, at, at + 56) : Buffer.alloc(0);
+    [size, start] = inside(() => [big(record, 40), big(record, 48)]);
   }
-  return parseDirectory(await tree.readRange(path, start, start + size));
+  if (size > DIRECTORY_LIMIT || start + size > bytes) refuse(`its directory must lie inside it: ${size} bytes at ${start} of ${bytes}`);
+  const directory = await tree.readRange(path, start, start + size);
+  return inside(() => parseDirectory(directory));
 }
 
 /** The header is a Python literal such as `{'descr': '|u1', 'fortran_order': False, 'shape': (8, 28, 28), }`. */
@@ -84,6 +100,7 @@ function parseNpyHeader(bytes: Buffer): Pick<NpyArray, 'dtype' | 'shape' | 'skip
   if (bytes.length < 12 || bytes.toString('latin1', 0, 6) !== '\x93NUMPY') refuse('a member is no NumPy array');
   const [lengthBytes, length] = bytes[6]! >= 2 ? [4, bytes.readUInt32LE(8)] : [2, bytes.readUInt16LE(8)];
   const skip = 8 + lengthBytes + length;
+  if (skip > bytes.length) refuse(`the header of an array has at most ${HEADER_READ} bytes: ${skip}`);
   const text = bytes.toString('latin1', 8 + lengthBytes, skip);
   const dtype = /'descr':\s*'([^']+)'/.exec(text)?.[1] ?? refuse('an array has a structured type');
   const shape = /'shape':\s*\(([^)]*)\)/.exec(text)?.[1] ?? refuse('an array has no shape');
@@ -91,34 +108,49 @@ function parseNpyHeader(bytes: Buffer): Pick<NpyArray, 'dtype' | 'shape' | 'skip
     .split(',')
     .map((side) => side.trim())
     .filter((side) => side !== '')
-    .map((side) => Number.parseInt(side, 10));
+    .map((side) => (/^\d{1,15}$/.test(side) ? Number(side) : refuse(`an array has no shape: (${shape.slice(0, 40)})`)));
   if (/'fortran_order':\s*True/.test(text) && sides.length > 1)
     refuse('an array is in column order (save it with numpy.ascontiguousarray)');
   return { dtype, shape: sides, skip };
 }
 
-async function openMember(tree: FileTree, path: string, { method, packed, at }: Member): Promise<NpyArray> {
-  if (method !== 0 && method !== 8) refuse(`a member is compressed by method ${method}, not deflate`);
-  const local = await tree.readRange(path, at, at + 30);
-  const start = at + 30 + local.readUInt16LE(26) + local.readUInt16LE(28);
-  const head = await tree.readRange(path, start, start + Math.min(packed, HEADER_READ));
-  const plain = method === 0 ? head : inflateRawSync(head, { finishFlush: constants.Z_SYNC_FLUSH }); // a prefix only
-  return { ...parseNpyHeader(plain), start, packed, stored: method === 0 };
+/** The arrays of an archive, by name without `.npy`; nothing of them is read. @throws BrokenArray */
+export async function openNpz(tree: FileTree, file: FileInfo): Promise<Map<string, Member>> {
+  const arrays = (await readMembers(tree, file)).filter(({ name }) => name.endsWith('.npy'));
+  return new Map(arrays.map((member) => [member.name.slice(0, -4), member]));
 }
 
 /**
- * The arrays of an archive, by name without `.npy`.
- * @throws BrokenArray; RangeError where an archive's own offsets point outside it
+ * Where an array lies and what it holds, as its own header says.
+ * @throws BrokenArray, also where its shape cannot be that of its bytes: nothing may be made as large as it says before
  */
-export async function openNpz(tree: FileTree, path: string, bytes: number): Promise<Map<string, NpyArray>> {
-  const arrays = new Map<string, NpyArray>();
-  for (const member of await readMembers(tree, path, bytes)) {
-    if (member.name.endsWith('.npy')) arrays.set(member.name.slice(0, -4), await openMember(tree, path, member));
-  }
-  return arrays;
+export async function openArray(tree: FileTree, { path, bytes }: FileInfo, { method, packed, at }: Member): Promise<NpyArray> {
+  if (method !== 0 && method !== 8) refuse(`a member is compressed by method ${method}, not deflate`);
+  if (at + packed > bytes) refuse('it is a truncated zip archive');
+  const local = await tree.readRange(path, at, at + 30);
+  const start = inside(() => at + 30 + local.readUInt16LE(26) + local.readUInt16LE(28));
+  if (start + packed > bytes) refuse('it is a truncated zip archive');
+  const head = await tree.readRange(path, start, start + Math.min(packed, HEADER_READ));
+  const plain = method === 0 ? head : beginningOf(head);
+  const array = { ...parseNpyHeader(plain), start, packed, stored: method === 0 };
+  const wanted = array.skip + dataBytes(array);
+  if (array.stored ? wanted !== packed : wanted > packed * DEFLATE_LIMIT)
+    refuse(`the shape of an array must be that of its bytes: ${array.dtype} [${array.shape}], ${packed} bytes in the archive`);
+  return array;
 }
 
-const ITEM_BYTES = (dtype: string) => Number.parseInt(dtype.slice(2), 10);
+/** What the first bytes of a compressed member unpack to, enough for its header. */
+function beginningOf(packed: Buffer): Buffer {
+  try {
+    return inflateRawSync(packed, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, HEADER_READ);
+  } catch (error) {
+    return refuse(`an array is damaged: ${(error as Error).message}`, error);
+  }
+}
+
+/** Bytes of one value; of the types that we read, which are numbers. */
+const ITEM_BYTES = (dtype: string) =>
+  /^[|<>=][iufb][1248]$/.test(dtype) ? Number(dtype[2]) : refuse(`an array must hold numbers, not ${dtype.slice(0, 20)}`);
 const dataBytes = ({ shape, dtype }: NpyArray) => shape.reduce((product, side) => product * side, ITEM_BYTES(dtype));
 
 /**
@@ -148,7 +180,10 @@ async function inflate(tree: FileTree, path: string, { start, packed, skip }: Np
     inflater.end();
   })().catch((error) => inflater.destroy(error));
   try {
-    for await (const part of inflater) filled += (part as Buffer).copy(unpacked, filled);
+    for await (const part of inflater) {
+      if (filled + (part as Buffer).length > unpacked.length) refuse('an array is longer than its shape says');
+      filled += (part as Buffer).copy(unpacked, filled);
+    }
   } catch (error) {
     if (error instanceof Error && 'code' in error && String(error.code).startsWith('Z_'))
       refuse(`an array is damaged: ${error.message}`, error);

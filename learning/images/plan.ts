@@ -92,13 +92,16 @@ function splitTest({ labels, classes }: Listing, share: number, seed: number): U
   return isTest;
 }
 
+const SHOWN = 12;
+const shown = (names: string[]) => names.slice(0, SHOWN).join(', ') + (names.length > SHOWN ? `, and ${names.length - SHOWN} more` : '');
+
 /** The test source under the classes of training. */
 function underClasses(listing: Listing, classes: string[], source: ImageSource): Listing {
   const unseen = listing.classes.filter((name) => !classes.includes(name));
   if (unseen.length) {
     refuse(
       'every class of the test set must occur in training',
-      `${describe(source)} has ${unseen.map((name) => `"${name}"`).join(', ')}, training has ${classes.join(', ')}`,
+      `${describe(source)} has ${shown(unseen.map((name) => `"${name}"`))}, training has ${shown(classes)}`,
     );
   }
   if (listing.classes.length === 0) refuse('a test set needs labelled images', `${describe(source)} has none`);

@@ -1,7 +1,9 @@
 /** One listed image to square pixels, whatever kind of source it lies in. */
 import { CIFAR_RECORD, CIFAR_SIDE } from './arrays.ts';
 import { decodeImage, squareFromPixels, UnreadableImage } from './decode.ts';
-import { type OpenTree, splitPath } from './file-tree.ts';
+import { type OpenTree, readWhole, splitPath } from './file-tree.ts';
+import { inTurn } from './in-turn.ts';
+import { IMAGE_BYTES } from './limits.ts';
 import type { Access } from './listing.ts';
 import { BrokenArray, readArray } from './npz.ts';
 import { renderShape } from './shapes.ts';
@@ -39,10 +41,12 @@ async function readNpzImage(access: NpzAccess, index: number, size: number, open
   const [, height, width, channels = 1] = array.shape;
   const bytes = height! * width! * channels;
   const start = array.start + array.skip + index * bytes;
-  const pixels = array.stored
-    ? whole(await openTree(root).readRange(path, start, start + bytes), bytes)
-    : (await unpackedArray(access, openTree)).subarray(index * bytes, (index + 1) * bytes);
-  return squareFromPixels(pixels, width!, height!, channels === 3 ? 3 : 1, size);
+  return inTurn(height! * width!, async () => {
+    const pixels = array.stored
+      ? whole(await openTree(root).readRange(path, start, start + bytes), bytes)
+      : (await unpackedArray(access, openTree)).subarray(index * bytes, (index + 1) * bytes);
+    return squareFromPixels(pixels, width!, height!, channels === 3 ? 3 : 1, size);
+  });
 }
 
 /** Planes of red, green and blue to one RGB triple a pixel. */
@@ -64,13 +68,13 @@ async function readCifarImage(root: string, at: string, size: number, openTree: 
  * @param at    which image of the source: see Access
  * @param size  side of the result, pixels
  * @returns     uint8 [size, size, 3], RGB
- * @throws UnreadableImage when this image cannot be used, Failure InvalidImages when its file is missing or may not be read;
+ * @throws UnreadableImage when this image cannot be used, Failure InvalidImages when its file is missing, too large or may not be read;
  *   trouble of the network or the disk as it comes
  */
 export async function readImage(access: Access, at: string, size: number, openTree: OpenTree): Promise<Uint8Array> {
   switch (access.kind) {
     case 'files':
-      return decodeImage(await openTree(access.root).read(at), size);
+      return decodeImage(await readWhole(openTree(access.root), at, IMAGE_BYTES), size);
     case 'npz':
       return readNpzImage(access, Number(at), size, openTree);
     case 'cifar10':

@@ -21,7 +21,7 @@ export type WrittenShard = { bytes: Uint8Array; images: number; setAside: { imag
 export type Shard = { images: Uint8Array; labels: Int32Array; ids: string[]; size: number };
 
 /** Why an image is set aside; other errors are no fault of the image and go on. */
-function reasonOf(error: unknown): string {
+export function reasonAgainst(error: unknown): string {
   if (error instanceof UnreadableImage) return error.reason;
   if (error instanceof Failure && error.kind === 'InvalidImages') return error.message;
   throw error;
@@ -60,7 +60,7 @@ export async function writeShard(chunk: PlanChunk, size: number, openTree: OpenT
       const { id, label, at, source } = chunk.images[i]!;
       results[i] = await readImage(chunk.sources[source]!, at, size, openTree)
         .then((pixels) => ({ pixels, label, id }))
-        .catch((error) => ({ image: id, reason: reasonOf(error) }));
+        .catch((error) => ({ image: id, reason: reasonAgainst(error) }));
       onProgress?.(++done, total);
     }
   };

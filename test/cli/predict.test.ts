@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, expect, test } from 'vitest';
+import { csv } from '../../cli/commands/predict.ts';
 import { networkOf } from '../../learning/networks/network.ts';
 import { initialValue, type ParameterSpec, sizeOf } from '../../learning/networks/parameters.ts';
 import { encodeSafetensors } from '../../learning/safetensors.ts';
@@ -39,6 +40,39 @@ test('fewlabels predict: one line of CSV per image of a folder, names quoted whe
     ['image,class,probability', 'images/a.png,"dark, ""very""",0.7500', 'images/deeper/b.jpg,"dark, ""very""",0.7500'],
   ]);
 }, 60_000);
+
+test('csv: what a spreadsheet would take for a formula stays a text, numbers stay numbers', () => {
+  const fields = [
+    '=HYPERLINK("http://x")',
+    '+1+1',
+    '-2-3',
+    '@SUM(1)',
+    '\t=1',
+    '\uff1d1',
+    '-1.png',
+    'a;=1',
+    'a=1',
+    '-1',
+    '+2.5',
+    '0.7500',
+    'e\nf',
+  ];
+  expect(fields.map(csv)).toEqual([
+    `"'=HYPERLINK(""http://x"")"`,
+    "'+1+1",
+    "'-2-3",
+    "'@SUM(1)",
+    `"'\t=1"`,
+    "'\uff1d1",
+    "'-1.png",
+    '"a;=1"',
+    'a=1',
+    '-1',
+    '+2.5',
+    '0.7500',
+    '"e\nf"',
+  ]);
+});
 
 test('fewlabels predict --json: one object with every probability', async () => {
   const { out } = await predict('images/a.png', '--json');

@@ -117,6 +117,49 @@ test('readRecipe: a bomb of aliases is refused', async () => {
   expect((await mistakesOf(`${levels.join('\n')}\n`)).join()).toMatch(/at most 100 aliases/);
 });
 
+test('readRecipe: what is nested without end is refused with its line, however it is written', async () => {
+  const deep = [`${'['.repeat(50_000)}`, `${'{a: '.repeat(20_000)}`, `\n${'- '.repeat(40_000)}x`, `\n${'? '.repeat(40_000)}x`];
+  const levels = Array.from({ length: 300 }, (_, i) => `${' '.repeat(i + 1)}a:`).join('\n');
+  for (const value of [...deep, `\n${levels}`])
+    expect((await mistakesOf(`${GOOD}views: ${value}\n`)).join()).toMatch(
+      /^a recipe has at most 50 sections inside each other \(recipe\.yaml:\d+\)$/,
+    );
+  expect(await mistakesOf(GOOD, { sets: [`views=${'['.repeat(50_000)}`] })).toEqual([expect.stringMatching(/at most 50 sections/)]);
+  const long = await mistakesOf(`${GOOD}pretrain: {epochs: "\${X}"}\nseed: \${X}\n`, { variables: { X: '['.repeat(50_000) } });
+  expect(long.join()).toMatch(/seed must be a number/);
+});
+
+test('readRecipe: an alias inside what it names, one without an anchor and one in a variable are told, not followed', async () => {
+  expect(await mistakesOf('name: &a [*a]\nimages: {train: data}\n')).toEqual([
+    'name must be a text: got something that contains itself (recipe.yaml:1)',
+  ]);
+  expect((await mistakesOf(`${GOOD}seed: *a\n`)).join()).toMatch(/each after its anchor/);
+  expect((await mistakesOf(`${GOOD}seed: \${X:-*a}\n`)).join()).toMatch(/seed must be a number: got "\*a"/);
+});
+
+test('readRecipe: very many mistakes are counted, the first of them told', async () => {
+  const keys = Array.from({ length: 300 }, (_, i) => `k${i}: 1`).join('\n');
+  const unknown = await mistakesOf(`${GOOD}${keys}\n`);
+  expect(unknown).toHaveLength(21);
+  expect(unknown.join('\n')).toMatch(/the recipe has 280 more that are no keys of a recipe/);
+  const endless = Array.from({ length: 9_000 }, (_, i) => `k${i}: 1`).join('\n');
+  expect((await mistakesOf(`${GOOD}${endless}\n`)).join()).toMatch(/^a recipe has at most 20000 words and signs \(recipe\.yaml:\d+\)$/);
+  const wrong = await mistakesOf(`name: cells\nimages: {train: a, unlabelled: [${'0, '.repeat(400)}0]}\n`);
+  expect(wrong.length).toBeLessThanOrEqual(101);
+  expect(wrong.at(-1)).toMatch(/and \d+ more mistakes/);
+});
+
+test.each(['.nan', '.inf', '-.inf', '1e400', '99999999999999999999', '0x1p3', '1_000', '!!binary aGk='])(
+  'readRecipe: %s is no number of anything',
+  async (value) => {
+    expect((await mistakesOf(`${GOOD}pretrain: {epochs: ${value}, temperature: ${value}}\n`)).join()).toMatch(/pretrain\.epochs must be/);
+  },
+);
+
+test('readRecipe: a recipe of more than a hundred kilobytes is refused before it is parsed', async () => {
+  expect((await mistakesOf(`${GOOD}# ${'x'.repeat(100_000)}\n`)).join()).toMatch(/at most 100000 bytes/);
+});
+
 test('readRecipe: variables are filled in, with defaults, and keep their kind when unquoted', async () => {
   const file = await written(
     'name: cells\nimages: {train: "${DATA}/train", test: "${TEST:-other}/test"}\npretrain:\n  epochs: ${EPOCHS:-7}\n',

@@ -1,5 +1,5 @@
 import { expect, inject, test } from 'vitest';
-import type { FileInfo } from '../../learning/images/file-tree.ts';
+import { type FileInfo, readWhole } from '../../learning/images/file-tree.ts';
 import { openS3 } from '../../store/s3.ts';
 import { openS3Trees } from '../../store/s3-tree.ts';
 
@@ -41,12 +41,13 @@ test('s3 tree: reads files and ranges, which are shorter only where the file end
   await images();
   const tree = open('s3://images-of-a-test/cells');
   const range = async (start: number, end: number) => (await tree.readRange('a/one.png', start, end)).toString();
-  expect((await tree.read('b/zwei ü.png')).toString()).toBe('ab');
+  expect((await readWhole(tree, 'b/zwei ü.png', 2)).toString()).toBe('ab');
   expect(await range(0, 4)).toBe('0123');
   expect(await range(3, 5)).toBe('34');
   expect(await range(8, 20)).toBe('89');
   expect(await range(10, 20)).toBe('');
   expect(await range(5, 5)).toBe('');
+  await expect(readWhole(tree, 'a/one.png', 9)).rejects.toMatchObject({ kind: 'InvalidImages' }); // it has 10
 });
 
 test('s3 tree: a file looks the same when listed and when found', async () => {
@@ -59,7 +60,7 @@ test('s3 tree: a file looks the same when listed and when found', async () => {
 test('s3 tree: what is missing is InvalidImages, named by its address', async () => {
   await images();
   const tree = open('s3://images-of-a-test/cells');
-  await expect(tree.read('no.png')).rejects.toMatchObject({
+  await expect(readWhole(tree, 'no.png', 9)).rejects.toMatchObject({
     kind: 'InvalidImages',
     message: expect.stringContaining('s3://images-of-a-test/cells/no.png'),
   });

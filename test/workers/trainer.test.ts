@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import type { PretrainJob, TrainerMessage } from '../../contracts/trainer.ts';
 import { readSafetensors } from '../../learning/safetensors.ts';
+import { TRAINER_ENVIRONMENT, trainerEnvironment } from '../../workers/trainer-environment.ts';
 import { architecture, scratch, settings, supply } from '../learning/loops/scratch.ts';
 
 const TRAINER = fileURLToPath(new URL('../../workers/trainer.ts', import.meta.url));
@@ -76,6 +77,14 @@ test('trainer: says ready, progress, checkpoint and done, and exits with 0', asy
   });
   expect(messages.at(-2)).toMatchObject({ step: 4, epoch: 2, final: true });
   expect((await readSafetensors(join(folder, 'out', 'model.safetensors'))).metadata.kind).toBe('model');
+});
+
+test('trainer: what opens a door is not in its environment, nor does its worker pass it on', async () => {
+  const names = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'S3_ENDPOINT', 'TEMPORAL_ADDRESS', 'TEMPORAL_API_KEY'];
+  const secrets = Object.fromEntries([...names, 'FEWLABELS_HOME', 'HOME', 'NODE_OPTIONS', 'anything'].map((name) => [name, 'secret']));
+  const passedOn = trainerEnvironment({ ...secrets, PATH: process.env.PATH, LANG: 'C' });
+  expect(Object.keys(passedOn).sort()).toEqual(['LANG', 'PATH', ...Object.keys(TRAINER_ENVIRONMENT)].sort());
+  expect(Object.values(passedOn)).not.toContain('secret');
 });
 
 test('trainer: told to stop, it writes a checkpoint, says nothing of being done and exits with 0', async () => {

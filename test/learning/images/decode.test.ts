@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { decodeImage, UnreadableImage } from '../../../learning/images/decode.ts';
+import { inTurn } from '../../../learning/images/in-turn.ts';
+import { PIXEL_LIMIT } from '../../../learning/images/limits.ts';
 import { golden, plain } from './make-sources.ts';
 
 const fromGolden = (name: string) => readFile(join(golden, name));
@@ -187,10 +190,21 @@ describe('decodeImage: what cannot be used says why', () => {
   });
 
   test('decodeImage: SVG text under another name is refused', async () => {
-    expect(await reasonOf(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'))).toBe(
-      'its format is not supported: svg',
-    );
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="file:///etc/passwd"/></svg>';
+    for (const text of [
+      svg,
+      `<?xml version="1.0"?>\n<!-- ${'x'.repeat(500)} -->${svg}`,
+      `GIF89a<!-- no GIF, but text of some length -->${svg}`,
+    ])
+      expect(await reasonOf(Buffer.from(text))).not.toMatch(/^(decoded|its format)/);
   });
+
+  test.each(['P6 1 1 255 abc', '%PDF-1.4', '#?RADIANCE\n', 'v/1\x01'])(
+    'decodeImage: %j, another format of libvips, is not even looked at',
+    async (text) => {
+      expect(await reasonOf(Buffer.from(text, 'latin1'))).toBe('it is not an image of a known format');
+    },
+  );
 
   test('decodeImage: an empty file is refused', async () => {
     expect(await reasonOf(Buffer.alloc(0))).toBe('the file is empty');
@@ -200,3 +214,55 @@ describe('decodeImage: what cannot be used says why', () => {
     expect(await reasonOf(await fromGolden('float.tiff'))).toBe('its samples must be unsigned 8 or 16 bit: float');
   });
 });
+
+describe('decodeImage: bombs', () => {
+  /** Of one colour: some ten kilobytes, whatever its size. */
+  const large = (width: number, height: number) => plain([9, 9, 9], width, height).png({ compressionLevel: 9 }).toBuffer();
+
+  test('decodeImage: an image of more pixels than any camera has is refused by its header', async () => {
+    const header = Buffer.from(await large(8, 8));
+    header.writeUInt32BE(14_000, 16);
+    header.writeUInt32BE(14_000, 20);
+    header.writeUInt32BE(crc32(header.subarray(12, 29)), 29);
+    expect(await reasonOf(header)).toBe('it has more than 160000000 pixels');
+  });
+
+  test('decodeImage: an endless line of pixels is squared, or refused with a reason', async () => {
+    expect(await decodeImage(await large(1, 100_000), 8)).toHaveLength(8 * 8 * 3);
+    expect(await decodeImage(await large(100_000, 1), 8)).toHaveLength(8 * 8 * 3);
+  });
+
+  test('inTurn: small images are read side by side, a large one alone, and none is passed over', async () => {
+    const [log, ends]: [string[], (() => void)[]] = [[], []];
+    const begin = (name: string, pixels: number) =>
+      inTurn(pixels, async () => {
+        log.push(name);
+        await new Promise<void>((end) => ends.push(end));
+        log.push(`${name} done`);
+      });
+    const works = [begin('a', 1000), begin('b', 1000), begin('large', PIXEL_LIMIT), begin('c', 1000)];
+    await setImmediate();
+    expect(log).toEqual(['a', 'b']);
+    for (let i = 0; i < 4; i++) {
+      ends[i]?.();
+      await setImmediate();
+    }
+    await Promise.all(works);
+    expect(log).toEqual(['a', 'b', 'a done', 'b done', 'large', 'large done', 'c', 'c done']);
+  });
+
+  test('inTurn: work that fails lets the next begin', async () => {
+    await expect(inTurn(PIXEL_LIMIT, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+    expect(await inTurn(PIXEL_LIMIT, async () => 'next')).toBe('next');
+  });
+});
+
+/** Of PNG's chunks (zlib.crc32 is there from Node 22 on). */
+function crc32(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}

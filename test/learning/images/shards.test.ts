@@ -110,7 +110,7 @@ describe('writeShard: unreadable images', () => {
 
   test('writeShard: trouble of the disk or the network is no fault of the image', async () => {
     const [chunk] = await chunksOf({ train: place('bad'), test: place('bad-test'), size: 8 });
-    const down = (root: string): FileTree => ({ ...openFolder(root), read: () => Promise.reject(new Error('connection reset')) });
+    const down = (root: string): FileTree => ({ ...openFolder(root), readRange: () => Promise.reject(new Error('connection reset')) });
     await expect(writeShard(chunk!, 8, down)).rejects.toThrow('connection reset');
   });
 });

@@ -1,13 +1,18 @@
-import { chmod, symlink, utimes } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { chmod, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { zipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../../contracts/failures.ts';
 import type { ImageSource } from '../../../contracts/recipe.ts';
-import { openFolder } from '../../../learning/images/file-tree.ts';
+import { openFolder, readWhole } from '../../../learning/images/file-tree.ts';
+import { readLabelTable } from '../../../learning/images/label-table.ts';
+import { readIds } from '../../../learning/images/labels.ts';
+import { TEXT_BYTES } from '../../../learning/images/limits.ts';
 import type { Role } from '../../../learning/images/listing.ts';
 import { listSource } from '../../../learning/images/sources.ts';
 import { cifarBatch, golden, png, pngs, put, temporaryFolder } from './make-sources.ts';
+import { npy } from './npy.ts';
 
 const temporary = await temporaryFolder();
 const place = (name: string) => join(temporary, name);
@@ -187,6 +192,54 @@ describe('listSource: what cannot be listed', () => {
     await chmod(join(folder, 'a'), 0);
     expect(await failureOf(folder)).toMatch(/must be readable/);
     await chmod(join(folder, 'a'), 0o755);
+  });
+});
+
+describe('listSource: what is too large', () => {
+  const sparse = async (path: string, bytes: number) => {
+    await writeFile(path, '');
+    await truncate(path, bytes);
+  };
+
+  test('listSource: a table of labels larger than any, one of too many rows and one with an endless row are refused', async () => {
+    const folder = await put(place('large'), await pngs('im', 2));
+    await sparse(join(folder, 'labels.csv'), TEXT_BYTES + 1);
+    expect(await failureOf({ folder, labels: join(folder, 'labels.csv') })).toMatch(/has at most 268435456 bytes/);
+    const table = `file,label\n${'im0.png,a\n'.repeat(5)}`;
+    expect(readLabelTable('l.csv', table, new Set(['im0.png']), 5).size).toBe(1);
+    expect(() => readLabelTable('l.csv', table, new Set(['im0.png']), 4)).toThrow(/at most 4 rows/);
+    expect(() => readLabelTable('l.csv', `file,label\nim0.png,${'a'.repeat(200_000)}`, new Set(), 4)).toThrow(/must be a CSV/);
+  });
+
+  test('listSource: a list of images and a CIFAR-10 batch larger than any are refused', async () => {
+    const folder = await put(place('batch'), {});
+    await sparse(join(folder, 'ids.txt'), TEXT_BYTES + 1);
+    await expect(readIds(join(folder, 'ids.txt'), openFolder)).rejects.toMatchObject({ kind: 'InvalidImages' });
+    await sparse(join(folder, 'data_batch_1.bin'), 3073 * 200_000);
+    expect(await failureOf(folder)).toMatch(/has at most 536870912 bytes/);
+  });
+
+  test('listSource: what is no file, such as a pipe, is not waited for', async () => {
+    const folder = await put(place('pipes'), await pngs('im', 2));
+    execFileSync('mkfifo', [join(folder, 'labels.csv'), join(folder, 'im9.png')]);
+    await expect(readIds(join(folder, 'labels.csv'), openFolder)).rejects.toMatchObject({ kind: 'InvalidImages' });
+    await expect(readWhole(openFolder(folder), 'im9.png', 9)).rejects.toMatchObject({ kind: 'InvalidImages' });
+    expect((await list(folder)).images.map(({ id }) => id)).toEqual(['im0.png', 'im1.png']);
+  });
+
+  test('listSource: a class name longer than any and more classes than there may be are refused', async () => {
+    const folder = await put(place('named'), {
+      ...(await pngs('im', 2)),
+      'labels.csv': `file,label\nim0.png,${'é'.repeat(300)}\nim1.png,b\n`,
+    });
+    expect(await failureOf({ folder, labels: join(folder, 'labels.csv') })).toMatch(/a class name may have at most 255 characters/);
+    const labels = Int32Array.from({ length: 70_000 }, (_, i) => i);
+    const arrays = {
+      'train_images.npy': npy('70000, 1, 1', new Uint8Array(70_000)),
+      'train_labels.npy': npy('70000', new Uint8Array(labels.buffer), '<i4'),
+    };
+    await put(folder, { 'many.npz': zipSync(arrays, { level: 0 }) });
+    expect(await failureOf(join(folder, 'many.npz'))).toMatch(/at most 65536 classes: .*has 70000/);
   });
 });
 
