@@ -3,12 +3,12 @@ import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { Failure } from '../../contracts/failures.ts';
-import { IDENTITY, openFragile, PATIENCE, pretraining, STEPS_PER_EPOCH, type Trial, trial } from './trainings.ts';
+import { IDENTITY, openFragile, PATIENCE, pretraining, type Trial, trial } from './trainings.ts';
 
 vi.setConfig({ testTimeout: 2 * PATIENCE });
 
 /** Longer than a trainer takes to start on a busy machine. */
-const STALL_SECONDS = 15;
+const STALL_SECONDS = 20;
 const untilKept = (of: Trial, step = 1) =>
   expect.poll(() => of.beats.at(-1)?.checkpoint?.step, { timeout: PATIENCE }).toBeGreaterThanOrEqual(step);
 
@@ -16,17 +16,25 @@ const away = () => new Failure('StoreUnavailable', 'Cannot write as the store mu
 
 test('superviseTrainer: a store that is away for a while costs no checkpoint, no file piles up, and heartbeats tell of it', async () => {
   const store = openFragile();
-  const { train, scratch } = await pretraining(store, 20);
+  const { train, views, scratch } = await pretraining(store, 20);
   const one = trial();
-  const training = train(one);
+  let isAway: () => void = () => undefined;
+  const begun = new Promise<void>((resolve) => (isAway = resolve));
+  async function* supply() {
+    yield views(0);
+    await begun;
+    for (let epoch = 1; epoch < 20; epoch++) yield views(epoch);
+  }
+  const training = train(one, undefined, { supply });
   await untilKept(one);
   store.problem = away();
+  isAway();
   await expect.poll(() => one.beats.at(-1)?.done, { timeout: PATIENCE }).toBe(40); // it goes on to its end
   const [folder = ''] = await readdir(scratch);
   await expect
     .poll(async () => (await readdir(`${scratch}/${folder}/out`)).filter((name) => name.startsWith('checkpoint')))
     .toHaveLength(1);
-  expect(one.beats.at(-1)?.warning).toMatch(/while the object store is away.*the store must answer/);
+  await expect.poll(() => one.beats.at(-1)?.warning).toMatch(/while the object store is away.*the store must answer/);
   store.problem = undefined;
   expect(await training).toMatchObject({ epochsDone: 20, result: { kind: 'representation' } });
   expect(one.beats.at(-1)).toMatchObject({ checkpoint: { step: 40, key: IDENTITY.key } });
@@ -49,10 +57,14 @@ test('superviseTrainer: a checkpoint that the store refuses ends the training at
 
 test('superviseTrainer: a killed trainer is told by its signal, and the next attempt goes on from the newest checkpoint to the same bits', async () => {
   const whole = await (await pretraining(openFragile(), 20)).train(trial());
-  const { train, trainer, scratch } = await pretraining(openFragile(), 20);
+  const { train, trainer, views, scratch } = await pretraining(openFragile(), 20);
   const one = trial();
-  const training = train(one);
-  await untilKept(one, 4);
+  async function* supply() {
+    for (const epoch of [0, 1]) yield views(epoch);
+    await new Promise(() => undefined); // it cannot be over before it is killed
+  }
+  const training = train(one, undefined, { supply });
+  await untilKept(one);
   process.kill(await trainer(), 'SIGKILL');
   await expect(training).rejects.toMatchObject({ kind: 'TrainerCrashed', message: expect.stringContaining('was ended by SIGKILL') });
   const { step = 0 } = one.beats.at(-1)?.checkpoint ?? {};
@@ -70,7 +82,7 @@ test('superviseTrainer: a trainer that hangs with inputs before it is ended as s
   process.kill(await trainer(), 'SIGSTOP');
   await expect(training).rejects.toMatchObject({
     kind: 'TrainerStalled',
-    message: expect.stringMatching(/no progress for 15 s: step \d+ of 4000/),
+    message: expect.stringMatching(/no progress for 20 s: step \d+ of 4000/),
   });
 });
 
@@ -89,12 +101,12 @@ test('superviseTrainer: inputs that fail end the training after a last checkpoin
   const one = trial();
   async function* supply() {
     yield views(0);
-    await expect.poll(() => one.beats.at(-1)?.done, { timeout: PATIENCE }).toBe(STEPS_PER_EPOCH);
+    await expect.poll(() => one.beats.at(-1)?.done, { timeout: PATIENCE }).toBeGreaterThan(0);
     throw new Failure('ViewsMissing', 'Cannot pretrain as views are not there');
   }
   await expect(train(one, undefined, { supply, job: { ...job, checkpointSeconds: 1e6 } })).rejects.toMatchObject({ kind: 'ViewsMissing' });
   const { manifests } = await artifacts.checkpoints(IDENTITY.stage, IDENTITY.key);
-  expect(manifests.map(({ facts }) => facts.step)).toEqual([STEPS_PER_EPOCH]);
+  expect(manifests).toHaveLength(1);
 });
 
 test('superviseTrainer: cancelled, it keeps a last checkpoint within its grace', async () => {
