@@ -19,7 +19,7 @@ const CHECKPOINT = 'checkpoint.safetensors';
 
 let artifacts: Artifacts;
 let folder: string;
-const supervisor = () => ({ artifacts, scratch: folder, environment: { ...process.env } as Record<string, string>, stallSeconds: 60 });
+const supervisor = () => ({ artifacts, scratch: folder, environment: { ...process.env } as Record<string, string>, stallSeconds: 600 });
 
 beforeEach(async () => {
   artifacts = openArtifacts(openMemory(), {});
