@@ -61,24 +61,37 @@ export function surveyActivities(artifacts: Artifacts, openTree: ImageTrees) {
 
 export function shardActivities(artifacts: Artifacts, openTree: ImageTrees) {
   return {
-    async shard({ plan, shard }: ShardInput): Promise<ShardResult> {
-      return attempt(async ({ progress, signal, number, run }) => {
+    async shard({ plan, shard: first, to = first + 1 }: ShardInput): Promise<ShardResult> {
+      return attempt(async ({ progress, check, signal, number, run }) => {
         const { header, manifest } = await openPlan(artifacts, plan);
-        const identity = shardOf(header.size, header.fingerprint, shard);
-        const found = await artifacts.findWhole('shards', identity.key);
-        if (found) return resultOf(found);
+        const written: ShardResult = { images: 0, setAside: 0 };
+        for (let shard = first; shard < to; shard++) {
+          check();
+          const before = written.images + written.setAside;
+          const onProgress = (done: number, total: number) =>
+            progress({ stage: 'shards', done: before + done, total: before + total * (to - shard), unit: 'images' });
+          const { images, setAside } = await write(shard, onProgress);
+          written.images += images;
+          written.setAside += setAside;
+        }
+        return written;
 
-        const chunk = decodeChunk((await artifacts.read(objectNamed(manifest, chunkFile(shard)))).toString());
-        const onProgress = (done: number, total: number) => progress({ stage: 'shards', done, total, unit: 'images' });
-        const { bytes, images, setAside } = await writeShard(chunk, header.size, openTree, { onProgress, signal });
-        const facts: ShardFacts = {
-          images,
-          labelled: readShard(bytes).labels.filter((label) => label >= 0).length,
-          setAside: { count: setAside.length, examples: setAside.slice(0, ASIDE_EXAMPLES) },
-        };
-        return resultOf(
-          await artifacts.commit({ ...identity, objects: [{ name: SHARD_FILE, body: bytes }], facts, made: { attempt: number, run } }),
-        );
+        async function write(shard: number, onProgress: (done: number, total: number) => void): Promise<ShardResult> {
+          const identity = shardOf(header.size, header.fingerprint, shard);
+          const found = await artifacts.findWhole('shards', identity.key);
+          if (found) return resultOf(found);
+
+          const chunk = decodeChunk((await artifacts.read(objectNamed(manifest, chunkFile(shard)))).toString());
+          const { bytes, images, setAside } = await writeShard(chunk, header.size, openTree, { onProgress, signal });
+          const facts: ShardFacts = {
+            images,
+            labelled: readShard(bytes).labels.filter((label) => label >= 0).length,
+            setAside: { count: setAside.length, examples: setAside.slice(0, ASIDE_EXAMPLES) },
+          };
+          return resultOf(
+            await artifacts.commit({ ...identity, objects: [{ name: SHARD_FILE, body: bytes }], facts, made: { attempt: number, run } }),
+          );
+        }
       });
     },
   };

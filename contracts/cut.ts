@@ -1,11 +1,11 @@
 /** Texts that must fit. */
 
-/** The beginning of a text that has at most `bytes` in UTF-8, whole characters only. */
+/** The beginning of a text that has at most `bytes` of UTF-8 as JSON without its quotation marks, whole characters only. */
 export function cutTo(text: string, bytes: number): string {
+  const encoder = new TextEncoder();
   let [kept, used] = ['', 0];
   for (const character of text) {
-    const code = character.codePointAt(0) ?? 0;
-    used += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    used += encoder.encode(JSON.stringify(character)).length - 2;
     if (used > bytes) return kept;
     kept += character;
   }

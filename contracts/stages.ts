@@ -21,7 +21,8 @@ import type { Score } from './scores.ts';
 export type SurveyInput = { images: Recipe['images']; seed: number };
 /** `images` when shards of exactly these files exist already. */
 export type SurveyResult = { images?: ImagesRef; plan: string; shards: number };
-export type ShardInput = { plan: string; shard: number };
+/** Shards [shard, to) of the plan; that one alone where `to` is missing. */
+export type ShardInput = { plan: string; shard: number; to?: number };
 export type ShardResult = { images: number; setAside: number };
 export type SealInput = { plan: string };
 export type SealResult = ImagesRef;
@@ -30,7 +31,8 @@ export type SealResult = ImagesRef;
 export type Segment = { from: number; to: number };
 
 /**
- * Where a chain of segments stands: epochs already committed, and the finished artifact once there is one. `warning`: what is going
+ * Where a chain of segments stands: epochs already committed, which may be fewer than the segment began with where newer checkpoints turned
+ * out to be broken, and the finished artifact once there is one. `warning`: what is going
  * wrong without having failed. `review`: the newest one, where there are any.
  */
 export type ChainState<R> = { epochsDone: number; result?: R; loss?: number; warning?: string; review?: Reviewed };
@@ -48,7 +50,16 @@ export type PretrainRecipe = {
   seed: number;
   compute: Recipe['compute'];
 };
-export type AugmentInput = { pool: ShardSetRef; size: number; views: Recipe['views']; seed: number; shard: number; segment: Segment };
+/** Of shards [shard, to); of that one alone where `to` is missing. */
+export type AugmentInput = {
+  pool: ShardSetRef;
+  size: number;
+  views: Recipe['views'];
+  seed: number;
+  shard: number;
+  to?: number;
+  segment: Segment;
+};
 export type AugmentResult = { views: number };
 export type DeleteViewsInput = { pool: ShardSetRef; size: number; views: Recipe['views']; seed: number; segment: Segment };
 /** `where` settled: who renders the views; `device` is the trainer itself. Workers where it is missing. */
