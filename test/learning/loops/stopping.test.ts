@@ -70,7 +70,7 @@ test.each([true, false])(
   'finetune: ends when the best epoch is long ago, with the weights of that epoch (baseline: %s)',
   async (baseline) => {
     const { folder, shards } = await prepared();
-    const { facts, finished, curve, last } = await run({ folder, shards }, { baseline, checkpointSeconds: 1 });
+    const { facts, finished, curve, last } = await run({ folder, shards }, { baseline });
     const { epoch = 0, heldOut } = facts.best ?? {};
     expect([finished, last?.final]).toEqual([true, true]);
     expect(facts.steps).toBe((epoch + 2) * STEPS_AN_EPOCH);
@@ -78,7 +78,9 @@ test.each([true, false])(
     expect(curve.filter(({ review }) => review).map((point) => point.epoch)).toEqual(Array.from({ length: epoch + 2 }, (_, i) => i + 1));
 
     const model = await readSafetensors(join(folder, 'out', 'model.safetensors'));
-    const then = await readSafetensors(join(folder, 'out', checkpointOf(epoch * STEPS_AN_EPOCH)));
+    const stopped = await prepared();
+    await run(stopped, { baseline, stopAt: epoch * STEPS_AN_EPOCH });
+    const then = await readSafetensors(join(stopped.folder, 'out', checkpointOf(epoch * STEPS_AN_EPOCH)));
     const end = await readSafetensors(join(folder, 'out', checkpointOf(facts.steps)));
     for (const [name, { data }] of Object.entries(model.tensors)) expect(data, name).toEqual(then.tensors[name]?.data);
     const kernel = 'classifier/dense/kernel';
