@@ -69,7 +69,8 @@ test('trainer: says ready, progress, checkpoint and done, and exits with 0', asy
   const folder = await pretraining(2);
   const { messages, exit } = start(folder);
   expect(await exit).toEqual([0, null]);
-  expect([...new Set(messages.map(({ type }) => type))]).toEqual(['ready', 'progress', 'checkpoint', 'done']);
+  const types = messages.map(({ type }) => type).filter((type) => type !== 'alive'); // a slow machine has time for that too
+  expect([...new Set(types)]).toEqual(['ready', 'progress', 'checkpoint', 'done']);
   expect(messages[0]).toMatchObject({
     threads: 2,
     tensorflow: expect.stringMatching(/^\d+\.\d+/),

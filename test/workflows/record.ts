@@ -35,7 +35,8 @@ await recordOn([], async (workers, { keep }) => {
     ...TINY,
     views: { where: 'device' },
     finetune: { ...TINY.finetune, baseline: { alsoTry: [0.4] }, stopping: { patience: 1 } },
-    distill: { ...TINY.distill, teachers: 2, student: { width: 0.03125 } },
+    encoder: { width: 0.125 },
+    distill: { ...TINY.distill, teachers: 2, student: { width: 0.0625 } },
     seed: 2,
   });
   await keep('device');
