@@ -6,19 +6,20 @@ import { decodeSafetensors } from '../learning/safetensors.ts';
 import { tf } from '../learning/tensorflow.ts';
 import { centreCrop } from '../learning/views/centre-crop.ts';
 
+/** As far as a recipe goes: a file may be anybody's, and a network of its size is made before its weights are looked at. */
 const Metadata = z.object({
   encoder: z.strictObject({
     depth: z.literal([18, 34, 50, 101, 152, 200]),
-    width: z.number(),
+    width: z.number().min(0.0625).max(4),
     stem: z.enum(['small', 'imagenet']),
     selectiveKernel: z.literal(true).optional(),
     shortcut: z.literal('torchvision').optional(),
     padding: z.literal('torchvision').optional(),
   }),
-  headLayers: z.int(),
-  projection: z.int(),
-  classes: z.int(),
-  size: z.int(),
+  headLayers: z.int().min(0).max(3),
+  projection: z.int().min(1).max(4096),
+  classes: z.int().min(1).max(65_536),
+  size: z.int().min(8).max(1024),
 });
 
 export type Student = {
@@ -37,16 +38,15 @@ export function openStudent(bytes: Buffer, name: string): Student {
     throw new Error(`Cannot use "${name}" as it must be a student written by fewlabels: its metadata name no architecture`);
   const architecture: Architecture = parsed.data;
   const network = networkOf(architecture);
-  const missing = network.parameters.filter((parameter) => !tensors[parameter.name]).map((parameter) => parameter.name);
+  const missing = network.parameters
+    .filter(({ name: key, shape }) => tensors[key]?.dtype !== 'float32' || String(tensors[key].shape) !== String(shape))
+    .map(({ name: key, shape }) => `${key} [${shape}]`);
   if (missing.length > 0)
     throw new Error(
       `Cannot use "${name}" as it must hold every weight of its network: ${missing.length} are missing, such as ${missing[0]}`,
     );
   const values = Object.fromEntries(
-    Object.entries(tensors).map(([key, { data, shape, dtype }]) => [
-      key,
-      tf.tensor(data, shape, dtype === 'float32' ? 'float32' : 'int32'),
-    ]),
+    network.parameters.flatMap(({ name: key, shape }) => (tensors[key] ? [[key, tf.tensor(tensors[key].data, shape, 'float32')]] : [])),
   );
   const { size, classes } = architecture;
   const temperature = Number(metadata.temperature ?? 1);

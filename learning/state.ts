@@ -126,7 +126,12 @@ async function readAs(kind: 'checkpoint' | 'model', file: string): Promise<Safet
 }
 
 function parseArchitecture(file: string, metadata: Record<string, string>): Architecture {
-  if (metadata.architecture) return JSON.parse(metadata.architecture);
+  try {
+    const architecture: unknown = JSON.parse(metadata.architecture ?? '');
+    if (typeof architecture === 'object' && architecture !== null) return architecture as Architecture;
+  } catch {
+    // the same as none
+  }
   throw new Failure('DataIntegrity', `Cannot restore "${file}" as it must name its architecture: it does not`);
 }
 

@@ -1,9 +1,9 @@
-/** A process that is kept running: started again when it ends, at once the first time and then ever more slowly. */
+/** A process that is kept running: started again when it ends or hangs, at once the first time and then ever more slowly. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Log, lastLines, openLog } from './logs.ts';
+import { type Log, lastLines, logFile, openLog, shorten } from './logs.ts';
 import { end, identify } from './processes.ts';
 import type { ChildName, ChildRecord } from './record.ts';
 
@@ -18,10 +18,18 @@ export type ChildSettings = {
   isHumble?: boolean;
   /** Asked several times a second once the process runs; throws while it is not there yet. */
   isReady(log: Log): boolean | Promise<boolean>;
+  /** Asked now and then while it is ready; rejects when it does not answer. Without it the process is trusted to end when it fails. */
+  isAlive?(): Promise<unknown>;
+  limits?: Partial<typeof LIMITS>;
   /** Called at every change, before anything else happens: the process must be on record. */
   onChange(name: ChildName, record: ChildRecord): void;
 };
 
+/**
+ * A process that is not ready after `startMs`, or gives no answer within `answerMs` so many times in a row, hangs. Times are long: a machine
+ * may be busy, and one that slept must not lose its servers.
+ */
+const LIMITS = { startMs: 600_000, aliveEveryMs: 15_000, answerMs: 20_000, unanswered: 4 };
 const ASK_EVERY_MS = 100;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 30_000;
@@ -99,24 +107,52 @@ export class Child {
     this.#change({ state: 'starting', process: child.pid === undefined ? undefined : identify(child.pid) });
     if (isHumble && child.pid !== undefined) lowerPriority(child.pid);
     const ended = endOf(child);
-    let readySince: number | undefined;
+    let [readySince, hung]: [number | undefined, string | undefined] = [undefined, undefined];
+    const kill = (reason: string) => {
+      hung = reason;
+      child.kill('SIGKILL');
+    };
+    const { startMs } = { ...LIMITS, ...this.#settings.limits };
+    const deadline = setTimeout(() => kill(`it was not ready after ${Math.round(startMs / 1000)} s`), startMs);
     const asking = this.#untilReady(child, log).then((ready) => {
       if (!ready) return;
+      clearTimeout(deadline);
       readySince = performance.now();
       this.#change({ state: 'ready', problem: undefined });
       onReady();
+      void this.#watch(child, () => kill('it no longer answered'));
     });
     const how = await ended;
+    clearTimeout(deadline);
     await asking;
-    return { ended: how, readyForMs: readySince === undefined ? 0 : performance.now() - readySince };
+    return { ended: hung ?? how, readyForMs: readySince === undefined ? 0 : performance.now() - readySince };
+  }
+
+  /** Until a process that is ready ends: ask whether it lives, and keep its log short. */
+  async #watch(child: ChildProcess, onHung: () => void): Promise<void> {
+    const { isAlive } = this.#settings;
+    const { aliveEveryMs, answerMs, unanswered } = { ...LIMITS, ...this.#settings.limits };
+    const pause = (ms: number) => sleep(ms, false, { ref: false });
+    for (let missed = 0; missed < unanswered; ) {
+      await pause(aliveEveryMs);
+      if (!runs(child)) return;
+      shorten(logFile(this.#settings.home, this.name));
+      if (!isAlive) continue;
+      const answered = await Promise.race([isAlive().then(
+          () => true,
+          () => false,
+        ), pause(answerMs)]);
+      missed = answered ? 0 : missed + 1;
+    }
+    if (runs(child)) onHung();
   }
 
   async #untilReady(child: ChildProcess, log: Log): Promise<boolean> {
-    while (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+    while (runs(child)) {
       const answer = await Promise.resolve()
         .then(() => this.#settings.isReady(log))
         .catch(() => false);
-      if (answer) return child.exitCode === null && child.signalCode === null;
+      if (answer) return runs(child);
       await sleep(ASK_EVERY_MS);
     }
     return false;
@@ -128,9 +164,11 @@ export class Child {
   }
 }
 
+const runs = ({ pid, exitCode, signalCode }: ChildProcess) => pid !== undefined && exitCode === null && signalCode === null;
+
 function endOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
-    child.once('error', (error) => resolve(error.message));
+    child.on('error', (error) => resolve(error.message)); // a second one, such as of `kill`, must find somebody too
     child.once('exit', (code, killedBy) => resolve(killedBy ? `it was ended by ${killedBy}` : `it ended with status ${code}`));
   });
 }

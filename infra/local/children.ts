@@ -33,6 +33,7 @@ export function temporalServer({ home, file, ports, services, env }: ServerPlace
       await prepareTemporal(services.temporal, { retain: true });
       return true;
     },
+    isAlive: () => answered(`http://${HOST}:${ports.ui}/`), // of the same process
   };
 }
 
@@ -50,7 +51,13 @@ export function minioServer({ home, file, ports, services, env }: ServerPlace, {
       await openS3(services.s3); // makes the bucket
       return true;
     },
+    isAlive: () => answered(`${services.s3.endpoint}/minio/health/live`),
   };
+}
+
+/** Any answer will do: what it says is not about the process. */
+async function answered(address: string): Promise<void> {
+  await (await fetch(address, { signal: AbortSignal.timeout(15_000) })).body?.cancel();
 }
 
 /** A worker: the same entry point as on a cluster, told by its environment where the servers are. */

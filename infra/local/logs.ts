@@ -1,5 +1,5 @@
-/** Logs of the processes: one file each, appended to; a long one becomes `<name>.log.1` when its process starts again. */
-import { closeSync, fstatSync, openSync, readSync, renameSync, statSync } from 'node:fs';
+/** Logs of the processes: one file each, appended to; what is in a long one goes into `<name>.log.1`. */
+import { closeSync, copyFileSync, fstatSync, openSync, readSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 
 const LONGEST_BYTES = 10 * 2 ** 20;
@@ -12,9 +12,16 @@ export const logFile = (home: string, name: string): string => join(home, 'logs'
 /** Open a log to append to. The caller closes `descriptor`. */
 export function openLog(home: string, name: string): Log {
   const file = logFile(home, name);
-  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > LONGEST_BYTES) renameSync(file, `${file}.1`);
+  shorten(file);
   const descriptor = openSync(file, 'a', 0o600);
   return { file, descriptor, start: fstatSync(descriptor).size };
+}
+
+/** Empty a log that is too long, whoever writes to it; what was in it is kept once. A line written meanwhile may be lost. */
+export function shorten(file: string): void {
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) <= LONGEST_BYTES) return;
+  copyFileSync(file, `${file}.1`);
+  truncateSync(file);
 }
 
 /** What was written since `start`, but no more than the last 64 KiB. */
@@ -22,7 +29,7 @@ export function readSince({ file, start }: Pick<Log, 'file' | 'start'>): string 
   const descriptor = openSync(file, 'r');
   try {
     const end = fstatSync(descriptor).size;
-    const from = Math.max(start, end - READ_BYTES);
+    const from = Math.max(start > end ? 0 : start, end - READ_BYTES); // it may have been shortened
     const buffer = Buffer.alloc(Math.max(0, end - from));
     return buffer.toString('utf8', 0, readSync(descriptor, buffer, 0, buffer.length, from));
   } finally {

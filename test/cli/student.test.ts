@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { openStudent } from '../../cli/student.ts';
 import type { Architecture } from '../../contracts/trainer.ts';
 import { networkOf } from '../../learning/networks/network.ts';
-import { encodeSafetensors } from '../../learning/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../learning/safetensors.ts';
 import { tf } from '../../learning/tensorflow.ts';
 import { countedImages, countedState } from '../golden/counted.ts';
 
@@ -45,4 +45,17 @@ test.each<Architecture['encoder']>([
 test('openStudent: a network with an option it does not know is refused', () => {
   const unknown = { depth: 18, width: 0.0625, stem: 'small', dilation: 2 } as Architecture['encoder'];
   expect(() => openStudent(fileOf(architectureOf(unknown)), 'student')).toThrow(/must be a student written by fewlabels/);
+});
+
+test('openStudent: a network larger than any recipe’s, and weights of other shapes, are refused before anything is made', () => {
+  const sound = architectureOf({ depth: 18, width: 0.0625, stem: 'small' });
+  const said = (changes: Partial<Architecture>) =>
+    Buffer.from(encodeSafetensors({}, { architecture: JSON.stringify({ ...sound, ...changes }) }));
+  for (const changes of [{ headLayers: 1e9 }, { classes: 1e9 }, { size: 1e6 }, { encoder: { ...sound.encoder, width: 1e6 } }])
+    expect(() => openStudent(said(changes), 'student')).toThrow(/must be a student written by fewlabels/);
+  const { tensors, metadata } = decodeSafetensors(fileOf(sound));
+  const other = { ...tensors, 'classifier/dense/bias': { dtype: 'float32' as const, shape: [2], data: new Float32Array(2) } };
+  expect(() => openStudent(Buffer.from(encodeSafetensors(other, metadata)), 'student')).toThrow(
+    /1 are missing, such as classifier\/dense\/bias \[3\]/,
+  );
 });

@@ -1,11 +1,12 @@
 /** A kept process, with small real programs in place of servers and workers. */
+import { statSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Child } from '../../infra/local/child.ts';
-import { readSince } from '../../infra/local/logs.ts';
+import { Child, type ChildSettings } from '../../infra/local/child.ts';
+import { type Log, logFile, readSince } from '../../infra/local/logs.ts';
 import { identify, isRunning } from '../../infra/local/processes.ts';
 import type { ChildRecord } from '../../infra/local/record.ts';
 
@@ -23,7 +24,7 @@ afterEach(async () => {
 });
 
 /** A process that runs this program; ready when it has said so. */
-function keep(program: string): Child {
+function keep(program: string, settings: Partial<ChildSettings> = {}): Child {
   child = new Child({
     name: 'data',
     home,
@@ -33,6 +34,7 @@ function keep(program: string): Child {
     cwd: home,
     isReady: (log) => readSince(log).includes('ready'),
     onChange: (_, record) => changes.push(record),
+    ...settings,
   });
   return child;
 }
@@ -55,6 +57,37 @@ test('child: one that is killed is started again', async () => {
   process.kill(first, 'SIGKILL');
   await until(() => changes.at(-1)?.state === 'ready' && changes.at(-1)?.process?.pid !== first);
   expect(changes.at(-1)).toMatchObject({ restarts: 1, problem: undefined });
+});
+
+test('child: one that hangs is ended and started again; one that answers is not', async () => {
+  const program = `require('node:http').createServer((_, answer) => answer.end()).listen(0, '127.0.0.1', function () { console.log('ready at ' + this.address().port) })`;
+  let log: Log | undefined;
+  const isReady = (given: Log) => {
+    log = given;
+    return readSince(given).includes('ready');
+  };
+  const isAlive = () => fetch(`http://127.0.0.1:${/ready at (\d+)/.exec(log ? readSince(log) : '')?.[1]}/`);
+  await keep(program, { isReady, isAlive, limits: { aliveEveryMs: 50, answerMs: 1_000, unanswered: 3 } }).start();
+  const first = changes.at(-1)?.process?.pid ?? 0;
+  await sleep(1_000);
+  expect(changes.at(-1)).toMatchObject({ restarts: 0, process: { pid: first } });
+  process.kill(first, 'SIGSTOP');
+  await until(() => changes.at(-1)?.state === 'ready' && changes.at(-1)?.process?.pid !== first);
+  expect(changes.at(-1)).toMatchObject({ restarts: 1 });
+});
+
+test('child: a log that grows too long while its process runs is emptied, and what was in it kept', async () => {
+  const program = `console.log('ready'); process.stdout.write('x'.repeat(11 * 2 ** 20) + '\\n'); setInterval(() => console.log('more'), 20)`;
+  await keep(program, { limits: { aliveEveryMs: 50 } }).start();
+  const log = logFile(home, 'data');
+  await until(() => statSync(`${log}.1`, { throwIfNoEntry: false }) !== undefined);
+  expect(statSync(`${log}.1`).size).toBeGreaterThan(10 * 2 ** 20);
+  await until(() => readSince({ file: log, start: 20 * 2 ** 20 }).includes('more'));
+  expect(statSync(log).size).toBeLessThan(2 ** 20);
+});
+
+test('child: one that is never ready is ended and told', async () => {
+  await expect(keep('setInterval(() => {}, 1000)', { limits: { startMs: 500 } }).start()).rejects.toThrow(/it was not ready after/);
 });
 
 test('child: one that cannot start is a problem after three tries, with its last lines, and is tried again', async () => {

@@ -101,6 +101,12 @@ test('loadModel: a network that pads in another way is refused, though the weigh
   await expect(loadModel(file, padded, networkOf(padded).parameters)).rejects.toThrow(/its architecture must be the same: .*torchvision/);
 });
 
+test.each(['no JSON', '1', 'null'])('loadRepresentation: a file whose architecture is %s is refused', async (text) => {
+  const file = join(await scratch(), 'model.safetensors');
+  await writeFile(file, encodeSafetensors({}, { kind: 'model', architecture: text }));
+  await expect(loadRepresentation(file, representation, parameters)).rejects.toMatchObject({ kind: 'DataIntegrity' });
+});
+
 test('loadModel: holds weights and statistics, no slots', async () => {
   const { state } = await checkpoint();
   const file = join(await scratch(), 'model.safetensors');
