@@ -269,6 +269,7 @@ export const Recipe = z
   })
   // `between` names the keys a rule compares: the command line looks at it even while other keys are wrong
   .superRefine((recipe, context) => {
+    if (context.issues.length > 0) return; // a key out of its bounds: rules between keys count on them
     for (const { path, message, between } of mistakesBetween(recipe))
       context.addIssue({ code: 'custom', path, message, params: { between } });
   });

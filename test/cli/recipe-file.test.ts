@@ -156,6 +156,15 @@ test.each(['.nan', '.inf', '-.inf', '1e400', '99999999999999999999', '0x1p3', '1
   },
 );
 
+test('readRecipe: rules between keys are not worked out with a key that is far out of its bounds', async () => {
+  expect(
+    await mistakesOf('name: cells\nimages: {train: data, size: 4294967296}\nfinetune: {fromHeadLayer: 2}\npretrain: {headLayers: 1}\n'),
+  ).toEqual([
+    'images.size must be ≤ 1024: got 4294967296 (recipe.yaml:2)',
+    'finetune.fromHeadLayer must be below pretrain.headLayers (1), got 2 (recipe.yaml:3)',
+  ]);
+});
+
 test('readRecipe: a recipe of more than a hundred kilobytes is refused before it is parsed', async () => {
   expect((await mistakesOf(`${GOOD}# ${'x'.repeat(100_000)}\n`)).join()).toMatch(/at most 100000 bytes/);
 });
