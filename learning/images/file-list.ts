@@ -1,6 +1,6 @@
 /**
  * The files of a source, packed: some fifty bytes each, path, size and time together, where an object with a string would take hundreds.
- * Each is a record in a block of bytes: length of the path (2), path in UTF-8, size (6), time (6).
+ * Each is a record in a block of bytes: length of the path (2), path in UTF-8, size and time (8 each, as doubles: some file systems keep any).
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { FileInfo } from './file-tree.ts';
@@ -48,7 +48,7 @@ export class FileList {
   /** @throws RangeError beyond 4 GiB, some eighty million files */
   push({ path, bytes, modified }: FileInfo): void {
     const name = Buffer.from(path);
-    const size = 2 + name.length + 12;
+    const size = 2 + name.length + 16;
     if (this.#used + size > BLOCK) {
       this.#blocks.push(Buffer.allocUnsafeSlow(BLOCK));
       this.#used = 0;
@@ -58,8 +58,8 @@ export class FileList {
     const block = this.#blocks.at(-1)!;
     let at = block.writeUInt16LE(name.length, this.#used);
     at += name.copy(block, at);
-    at = block.writeUIntLE(bytes, at, 6);
-    this.#used = block.writeIntLE(modified, at, 6);
+    at = block.writeDoubleLE(bytes, at);
+    this.#used = block.writeDoubleLE(modified, at);
     if (this.#length === this.#places.length) {
       const places = new Uint32Array(2 * this.#length + 256);
       places.set(this.#places);
@@ -138,7 +138,7 @@ export class FileList {
 
   #read(place: number): FileInfo {
     const [block, at, end] = this.#pathOf(place);
-    return { path: block.toString('utf8', at, end), bytes: block.readUIntLE(end, 6), modified: block.readIntLE(end + 6, 6) };
+    return { path: block.toString('utf8', at, end), bytes: block.readDoubleLE(end), modified: block.readDoubleLE(end + 8) };
   }
 
   /** Where the path of a record lies: its block, begin and end. */
