@@ -33,14 +33,33 @@ export type StageProgress = {
   state: 'waiting' | 'running' | 'done';
   done: number;
   total: number;
-  /** How many of the total are one training, where a stage has several of several pieces. */
+  /** How many of the total are one training or one activity, where a stage has several of several pieces. */
   each?: number;
   note?: string;
 };
 
 /** `notes`: what the recipe asked for and this run cannot have, with the reason. */
-export type RunProgress = { stages: StageProgress[]; setAside?: SetAside; warning?: string; notes?: string[] };
+export type RunProgress = { stages: StageProgress[]; setAside?: SetAside; warning?: string; notes?: string[]; paused?: true };
 export const PROGRESS_QUERY = 'progress';
+/** Updates of a run, without arguments. `pause` is over when all its work has stopped, trainings with a last checkpoint. */
+export const PAUSE_UPDATE = 'pause';
+export const RESUME_UPDATE = 'resume';
+
+/** Temporal takes 400, with the marks of JSON and a word on how it is encoded. */
+const SUMMARY_BYTES = 350;
+
+/** As much of a text as Temporal takes for a summary; it counts bytes, not letters. */
+export function summaryText(text: string): string {
+  const encoder = new TextEncoder();
+  let bytes = 0;
+  let end = 0;
+  for (const letter of text) {
+    bytes += encoder.encode(JSON.stringify(letter)).length - 2;
+    if (bytes > SUMMARY_BYTES) break;
+    end += letter.length;
+  }
+  return text.slice(0, end);
+}
 
 /** One line of a learning curve: what the step measured. `entropy` and `deviation` are pretraining's (`contrastiveMetrics`). */
 export type CurvePoint = {

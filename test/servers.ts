@@ -32,6 +32,25 @@ type Server = { name: string; child: ChildProcess; log: string };
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   announceSampleData();
   if (!(await servicesAreWanted(project))) return undefined;
+  const { services, stop } = await openServers();
+  project.provide('services', services);
+  return stop;
+}
+
+/** MinIO and Temporal. @param settings  of Temporal, such as `limit.historyCount.suggestContinueAsNew=60` */
+export async function openServers(settings: string[] = []): Promise<{ services: Services; stop(): Promise<void> }> {
+  const { s3, temporal, stop } = await open({ s3: startMinio, temporal: (folder, servers) => startTemporal(folder, servers, settings) });
+  return { services: { s3, temporal }, stop };
+}
+
+/** A Temporal server alone. */
+export async function openTemporal(settings: string[] = []): Promise<{ temporal: TemporalAccess; stop(): Promise<void> }> {
+  return open<{ temporal: TemporalAccess }>({ temporal: (folder, servers) => startTemporal(folder, servers, settings) });
+}
+
+type Starts<T> = { [Name in keyof T]: (folder: string, servers: Server[]) => Promise<T[Name]> };
+
+async function open<T extends object>(starts: Starts<T>): Promise<T & { stop(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'fewlabels-servers-'));
   const servers: Server[] = [];
   const killAll = () => servers.forEach(({ child }) => void child.kill('SIGKILL'));
@@ -42,9 +61,11 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    const [s3, temporal] = await Promise.all([startMinio(folder, servers), startTemporal(folder, servers)]);
-    project.provide('services', { s3, temporal });
-    return stop;
+    const started = Object.entries(starts as Starts<Record<string, unknown>>).map(async ([name, start]) => [
+      name,
+      await start(folder, servers),
+    ]);
+    return { ...(Object.fromEntries(await Promise.all(started)) as T), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -72,12 +93,13 @@ async function startMinio(folder: string, servers: Server[]): Promise<S3Access> 
   return { endpoint, bucket: 'fewlabels', accessKey: 'fewlabels', secretKey, region: 'us-east-1' };
 }
 
-async function startTemporal(folder: string, servers: Server[]): Promise<TemporalAccess> {
+async function startTemporal(folder: string, servers: Server[], settings: string[] = []): Promise<TemporalAccess> {
   const [port, http, metrics] = await freePorts(3);
   const ports = ['--ip', '127.0.0.1', '--port', String(port), '--http-port', String(http), '--metrics-port', String(metrics)];
   const namespaces = [NAMESPACE, LABELS_NAMESPACE].flatMap((name) => ['--namespace', name]);
   const attributes = Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]);
-  const args = ['server', 'start-dev', '--headless', '--log-level', 'error', ...namespaces, ...ports, ...attributes];
+  const dynamic = settings.flatMap((setting) => ['--dynamic-config-value', setting]);
+  const args = ['server', 'start-dev', '--headless', '--log-level', 'error', ...namespaces, ...ports, ...attributes, ...dynamic];
   const server = await start('temporal', args, {}, folder, servers);
   const address = `127.0.0.1:${port}`;
   await untilReady(server, async () => {

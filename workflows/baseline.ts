@@ -6,15 +6,14 @@ import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
 import type { ClassifierRef } from '../contracts/artifacts.ts';
 import type { FinetuneInput, RateChoice } from '../contracts/stages.ts';
 import { light, training } from './policies.ts';
-import type { Tracker } from './progress.ts';
-import { call } from './steps.ts';
+import type { Run } from './run.ts';
 
 /** @param what  names network and labels for people @param share  names the labels, whichever draw @returns also which rate it was, where others were tried */
 export async function trainBaseline(
+  { tracker, step }: Run,
   input: FinetuneInput,
   what: string,
   share: string,
-  tracker: Tracker,
 ): Promise<{ baseline: ClassifierRef; rates?: RateChoice }> {
   const { images, labels, seed, finetune } = input;
   const { alsoTry = [], learningRate } = finetune.baseline;
@@ -22,20 +21,20 @@ export async function trainBaseline(
     ...finetune,
     baseline: { ...finetune.baseline, learningRate: { ...learningRate, base } },
   });
-  const { split, why } = alsoTry.length > 0 ? await call(light.splitLabels, `hold a fifth out: ${what}`, { images, labels, seed }) : {};
+  const { split, why } = alsoTry.length > 0 ? await step(light.splitLabels, `hold a fifth out: ${what}`, { images, labels, seed }) : {};
   if (why) tracker.note(`One learning rate only for baselines with ${share}, as ${why}`);
   const bases = split ? [learningRate.base, ...alsoTry] : [];
   tracker.expect('classifier', bases.length);
   const tried: RateChoice['tried'] = [];
   for (const base of bases) {
     const wanted = { ...input, finetune: at(base), labels: split ?? labels, judged: true, stopped: false };
-    const { accuracy } = await call(training.finetune, `try rate ${base}: ${what}`, wanted).catch(orDiverged);
+    const { accuracy } = await step(training.finetune, `try rate ${base}: ${what}`, wanted).catch(orDiverged);
     tried.push({ base, accuracy });
     tracker.advance('classifier');
   }
   const first: RateChoice['tried'][number] = tried[0] ?? { base: learningRate.base };
   const { base } = tried.reduce((best, one) => ((one.accuracy ?? -1) > (best.accuracy ?? -1) ? one : best), first);
-  const baseline = await call(training.finetune, `${what} (${labels.images} images)`, { ...input, finetune: at(base) });
+  const baseline = await step(training.finetune, `${what} (${labels.images} images)`, { ...input, finetune: at(base) });
   tracker.advance('classifier');
   return { baseline, rates: tried.length > 0 ? { base, tried } : undefined };
 }

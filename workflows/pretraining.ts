@@ -5,18 +5,24 @@
  */
 import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
 import type { ImagesRef, LabelsRef, RepresentationRef } from '../contracts/artifacts.ts';
-import { labelDraws, type Recipe } from '../contracts/recipe.ts';
-import { viewsWhere } from '../contracts/segments.ts';
+import { labelDraws } from '../contracts/recipe.ts';
+import { segmentAt, segmentLength, viewsWhere } from '../contracts/segments.ts';
 import type { PretrainResult, Segment } from '../contracts/stages.ts';
-import { data, light, training } from './policies.ts';
-import type { Tracker } from './progress.ts';
-import { call, epochsText, fanOut, segmentsOf } from './steps.ts';
+import { trainChain } from './chain.ts';
+import { light, training } from './policies.ts';
+import type { Run } from './run.ts';
+import { epochsText } from './steps.ts';
+import { openViews } from './views.ts';
 
-export async function pretrain(recipe: Recipe, images: ImagesRef, tracker: Tracker): Promise<RepresentationRef> {
+/** Times that the views of one segment are written again: another run with the same ones may delete them under this one's hands. */
+const WRITTEN_AGAIN = 3;
+
+export async function pretrain(run: Run, images: ImagesRef): Promise<RepresentationRef> {
+  const { recipe, tracker, call, step } = run;
   const { start: file, epochs, segmentEpochs } = recipe.pretrain;
-  const { encoder, views, seed, compute } = recipe;
-  const start = file && (await call(light.adopt, `take over the weights of ${file}`, { file }));
-  const input = { images, ...(start ? { start } : {}), encoder, views, pretrain: recipe.pretrain, seed, compute };
+  const { encoder, views: settings, seed, compute } = recipe;
+  const start = file && (await step(light.adopt, `take over the weights of ${file}`, { file }));
+  const input = { images, ...(start ? { start } : {}), encoder, views: settings, pretrain: recipe.pretrain, seed, compute };
   const found = await call(light.findRepresentation, 'look for a finished or interrupted pretraining', input);
   tracker.expect('representation', epochs);
   tracker.advance('representation', found.epochsDone);
@@ -27,35 +33,30 @@ export async function pretrain(recipe: Recipe, images: ImagesRef, tracker: Track
     return found.result;
   }
 
-  const labels = await labelsToProbe(recipe, images, tracker);
+  const labels = await run.once('labels to probe by', (part) => labelsToProbe(part, images));
   const probe = labels && { labels, evaluationCrop: recipe.images.evaluationCrop };
-  const segments = segmentsOf(epochs, images.pool.images, segmentEpochs, found.epochsDone);
+  const length = segmentLength(images.pool.images, segmentEpochs);
   const where = viewsWhere(recipe, images.pool.images, images.size);
-  const byWorkers = where === 'workers';
-  if (byWorkers) tracker.expect('views', segments.length * images.pool.shards);
-  else tracker.leaveOut('views', 'rendered while training');
-  let state: PretrainResult = found;
-  let rendered = byWorkers && render(segments[0], recipe, images, tracker);
-  for (const [k, segment] of segments.entries()) {
-    await rendered;
-    rendered = byWorkers && render(segments[k + 1], recipe, images, tracker);
-    state = await train(segment);
-    tracker.advance('representation', state.epochsDone - Math.max(segment.from, found.epochsDone));
-    tracker.warn(state.warning);
-    if (byWorkers) await deleteViews(segment, recipe, images);
-  }
-  if (!state.result)
-    throw ApplicationFailure.nonRetryable('Cannot finish pretraining as its last segment gave no representation', 'DataIntegrity');
-  return state.result;
+  const segments = Math.ceil(epochs / length);
+  const views = where === 'workers' ? openViews(run, images, segments, Math.floor(found.epochsDone / length)) : undefined;
+  if (!views) tracker.leaveOut('views', 'rendered while training');
+  return trainChain(run, { stage: 'representation', found, length, epochs, train });
 
   async function train(segment: Segment): Promise<PretrainResult> {
-    const work = () =>
-      call(training.pretrain, `pretrain ${epochsText(segment, epochs)}`, { ...input, ...(probe ? { probe } : {}), segment, where });
-    return work().catch(async (error: unknown) => {
-      if (!areViewsMissing(error)) throw error;
-      await render(segment, recipe, images);
-      return work();
-    });
+    const wanted = { ...input, ...(probe ? { probe } : {}), segment, where };
+    for (let again = 0; ; again++) {
+      await views?.write(segment);
+      if (segment.to < epochs) void views?.write(segmentAt(segment.to, length, epochs));
+      try {
+        const state = await call(training.pretrain, `pretrain ${epochsText(segment, epochs)}`, wanted);
+        tracker.warn(state.warning);
+        await views?.deleteUntil(state.epochsDone);
+        return state;
+      } catch (error) {
+        if (!areViewsMissing(error) || again === WRITTEN_AGAIN) throw error;
+        views?.forget(segment);
+      }
+    }
   }
 }
 
@@ -63,7 +64,7 @@ export async function pretrain(recipe: Recipe, images: ImagesRef, tracker: Track
  * Labels to score the features by while they are learnt: the first draw of the most labels that the recipe has, so none that the run may not
  * look at, a fifth of them held out.
  */
-async function labelsToProbe(recipe: Recipe, images: ImagesRef, tracker: Tracker): Promise<LabelsRef | undefined> {
+async function labelsToProbe({ recipe, tracker, call }: Run, images: ImagesRef): Promise<LabelsRef | undefined> {
   const { seed, pretrain } = recipe;
   const draw = labelDraws(recipe.labels).findLast(({ draw }) => draw === 0);
   if (pretrain.probeEpochs === 0 || !draw) return undefined;
@@ -71,22 +72,6 @@ async function labelsToProbe(recipe: Recipe, images: ImagesRef, tracker: Tracker
   const { split, why } = await call(light.splitLabels, 'hold a fifth of them out', { images, labels, seed });
   if (why) tracker.note(`No probe while pretraining, as ${why}`);
   return split;
-}
-
-/** Write the views of one segment, one activity a shard. */
-function render(segment: Segment | undefined, recipe: Recipe, { pool, size }: ImagesRef, tracker?: Tracker): Promise<unknown> {
-  if (!segment) return Promise.resolve();
-  const rendered = fanOut(pool.shards, async (shard) => {
-    const summary = `views of shard ${shard + 1} of ${pool.shards} for ${epochsText(segment, recipe.pretrain.epochs)}`;
-    await call(data.augment, summary, { pool, size, views: recipe.views, seed: recipe.seed, shard, segment });
-    tracker?.advance('views');
-  });
-  rendered.catch(() => undefined); // it fails the run when it is awaited, not while another segment trains
-  return rendered;
-}
-
-function deleteViews(segment: Segment, { pretrain: { epochs }, views, seed }: Recipe, { pool, size }: ImagesRef): Promise<void> {
-  return call(light.deleteViews, `delete the views of ${epochsText(segment, epochs)}`, { pool, size, views, seed, segment });
 }
 
 function areViewsMissing(error: unknown): boolean {

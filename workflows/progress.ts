@@ -9,10 +9,15 @@ type Stage = (typeof STAGE_ORDER)[number];
 
 export const progressQuery = defineQuery<RunProgress>(PROGRESS_QUERY);
 
+/** What one part of a run has told of each stage; a stage stands where the sum over the parts does. */
+type Ledger = { [stage in Stage]?: { done: number; total: number; each?: number; note?: string } };
+/** What is told again when the run goes on as a new workflow: the ledgers of finished parts, and what concerns the whole run. */
+export type Told = { parts: Record<string, Ledger>; warning?: string; notes: string[] };
+
 export type Tracker = {
-  /** `total` more pieces of this stage are known to come; `each` of them are one training. */
+  /** `total` more pieces of this stage are known to come; `each` of them are one training, or one activity. */
   expect(stage: Stage, total: number, each?: number): void;
-  /** `pieces` more of this stage are done. */
+  /** `pieces` more of this stage are done; fewer, where a training had to go back to an older checkpoint. */
   advance(stage: Stage, pieces?: number): void;
   /** `pieces` that were expected are not needed. */
   forgo(stage: Stage, pieces: number): void;
@@ -28,69 +33,99 @@ export type Tracker = {
   note(text: string): void;
   notes(): string[] | undefined;
   accuracy(accuracy: number): void;
+  pause(isPaused: boolean): void;
+  /** The tracker of a part of the run, which begins to tell anew. */
+  part(name: string): Tracker;
+  /** @param finished  names of the parts that will not tell again */
+  told(finished: string[]): Told;
 };
 
-/** Start telling. Call once, first thing in the workflow. */
-export function trackRun(recipe: Recipe): Tracker {
-  const stages = new Map<Stage, StageProgress>(STAGE_ORDER.map((stage) => [stage, { stage, state: 'waiting', done: 0, total: 0 }]));
+/** Start telling. Call once, first thing in the workflow. @param before  what earlier workflows of this run told */
+export function trackRun(recipe: Recipe, before?: Told): Tracker {
+  const ledgers = new Map<string, Ledger>(Object.entries(before?.parts ?? {}));
+  const noted = before?.notes ?? [];
+  let warned = before?.warning;
   let aside: SetAside | undefined;
+  let isPaused = false;
   let current = '';
-  let warned: string | undefined;
-  const noted: string[] = [];
+  const stages = () => STAGE_ORDER.map((stage) => stageOf(stage, [...ledgers.values()]));
   const notes = () => (noted.length > 0 ? noted : undefined);
-  setHandler(progressQuery, () => ({ stages: [...stages.values()], setAside: aside, warning: warned, notes: notes() }));
+  setHandler(progressQuery, () => ({
+    stages: stages(),
+    setAside: aside,
+    warning: warned,
+    notes: notes(),
+    ...(isPaused ? { paused: isPaused } : {}),
+  }));
   upsertSearchAttributes({ FewlabelsRecipe: [recipe.name], FewlabelsDataset: [sourceText(recipe.images.train).slice(-255)] });
 
-  const of = (stage: Stage) => stages.get(stage) as StageProgress;
   const tell = () => {
-    const running = [...stages.values()].filter(({ state }) => state === 'running').at(-1)?.stage ?? current;
+    const now = stages();
+    const running = isPaused ? 'paused' : (now.findLast(({ state }) => state === 'running')?.stage ?? current);
     if (running !== current) upsertSearchAttributes({ FewlabelsStage: [running] });
     current = running;
-    setCurrentDetails(detailsOf([...stages.values()], aside, [...(warned ? [`⚠ ${warned}`] : []), ...noted]));
+    const lines = [...(isPaused ? ['⏸ paused'] : []), ...(warned ? [`⚠ ${warned}`] : []), ...noted];
+    setCurrentDetails(detailsOf(now, aside, lines));
   };
-  const finish = (stage: Stage, note: string) => {
-    Object.assign(of(stage), { state: 'done', done: of(stage).total, note });
-    tell();
+  const part = (name: string): Tracker => {
+    const ledger: Ledger = {};
+    ledgers.set(name, ledger);
+    const change = (stage: Stage, { done = 0, total = 0, ...told }: Partial<StageProgress>) => {
+      const entry = ledger[stage] ?? { done: 0, total: 0 };
+      ledger[stage] = { ...entry, ...told, done: entry.done + done, total: entry.total + total };
+      tell();
+    };
+    return {
+      expect: (stage, total, each) => change(stage, { total, ...(each === undefined ? {} : { each }) }),
+      advance: (stage, pieces = 1) => change(stage, { done: pieces }),
+      forgo: (stage, pieces) => change(stage, { total: -pieces }),
+      reuse: (stage) => change(stage, { note: 're-used' }),
+      leaveOut: (stage, note) => change(stage, { note }),
+      setAside(setAside) {
+        aside = setAside;
+        tell();
+      },
+      warn(warning) {
+        warned = warning;
+        tell();
+      },
+      warning: () => warned,
+      note(text) {
+        if (!noted.includes(text)) noted.push(text);
+        tell();
+      },
+      notes,
+      accuracy(accuracy) {
+        upsertSearchAttributes({ FewlabelsAccuracy: [accuracy] });
+      },
+      pause(paused) {
+        isPaused = paused;
+        tell();
+      },
+      part,
+      told: (finished) => ({
+        parts: Object.fromEntries(finished.flatMap((name) => [[name, ledgers.get(name) ?? {}]])),
+        warning: warned,
+        notes: noted,
+      }),
+    };
   };
+  return part('');
+}
+
+function stageOf(stage: Stage, ledgers: Ledger[]): StageProgress {
+  const entries = ledgers.flatMap((ledger) => ledger[stage] ?? []);
+  const total = entries.reduce((sum, entry) => sum + entry.total, 0);
+  const counted = entries.reduce((sum, entry) => sum + entry.done, 0);
+  const { note, each } = Object.assign({}, ...entries) as Partial<StageProgress>;
+  const isDone = note !== undefined || counted >= total;
   return {
-    expect(stage, total, each) {
-      const entry = of(stage);
-      entry.total += total;
-      if (each !== undefined) entry.each = each;
-      if (entry.state === 'waiting' || total > 0) entry.state = 'running';
-      tell();
-    },
-    advance(stage, pieces = 1) {
-      const entry = of(stage);
-      entry.done = Math.min(entry.total, entry.done + pieces);
-      if (entry.done === entry.total) entry.state = 'done';
-      tell();
-    },
-    forgo(stage, pieces) {
-      const entry = of(stage);
-      entry.total -= pieces;
-      if (entry.done === entry.total) entry.state = 'done';
-      tell();
-    },
-    reuse: (stage) => finish(stage, 're-used'),
-    leaveOut: finish,
-    setAside(setAside) {
-      aside = setAside;
-      tell();
-    },
-    warn(warning) {
-      warned = warning;
-      tell();
-    },
-    warning: () => warned,
-    note(text) {
-      if (!noted.includes(text)) noted.push(text);
-      tell();
-    },
-    notes,
-    accuracy(accuracy) {
-      upsertSearchAttributes({ FewlabelsAccuracy: [accuracy] });
-    },
+    stage,
+    state: entries.length === 0 ? 'waiting' : isDone ? 'done' : 'running',
+    done: note === undefined ? Math.min(total, counted) : total,
+    total,
+    ...(each === undefined ? {} : { each }),
+    ...(note === undefined ? {} : { note }),
   };
 }
 

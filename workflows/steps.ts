@@ -1,37 +1,21 @@
-/** Small forms that make the pipeline readable: one described call, one bounded fan-out, the cutting of epochs into segments. */
+/** Small forms that make the pipeline readable: one bounded fan-out, and epochs in words. */
 
-import { segmentLength } from '../contracts/segments.ts';
 import type { Segment } from '../contracts/stages.ts';
 import { FAN_OUT } from './policies.ts';
 
-type Described<I, O> = { executeWithOptions(options: { summary: string }, args: [input: I]): Promise<O> };
+/** Shards that one activity takes, so that a fan-out over all of them is FAN_OUT activities at most, however many images there are. */
+export const blockLength = (shards: number): number => Math.ceil(shards / FAN_OUT);
 
-/** Call an activity with one object and a line that a person reads in the Temporal UI. */
-export function call<I, O>(activity: Described<I, O>, summary: string, input: I): Promise<O> {
-  return activity.executeWithOptions({ summary: summary.slice(0, 390) }, [input]); // Temporal takes 400 bytes
+/** `work` on all shards, block by block [from, to), all blocks at once. The first failure fails the whole. */
+export async function inBlocks(shards: number, work: (from: number, to: number) => Promise<unknown>): Promise<void> {
+  const length = blockLength(shards);
+  const starts = Array.from({ length: Math.ceil(shards / length) }, (_, block) => block * length);
+  await Promise.all(starts.map((from) => work(from, Math.min(shards, from + length))));
 }
 
-/** `work(0) … work(count − 1)`, at most FAN_OUT at once; results in order. The first failure fails the whole. */
-export async function fanOut<T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> {
-  const results: T[] = new Array(count);
-  let next = 0;
-  const lane = async () => {
-    while (next < count) {
-      const index = next++;
-      results[index] = await work(index);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(FAN_OUT, count) }, lane));
-  return results;
-}
-
-/** The epochs of a training in segments of K, leaving out segments that are done. */
-export function segmentsOf(epochs: number, images: number, segmentEpochs: number | 'auto', epochsDone = 0): Segment[] {
-  const length = segmentLength(images, segmentEpochs);
-  const count = Math.ceil(epochs / length);
-  return Array.from({ length: count }, (_, k) => ({ from: k * length, to: Math.min(epochs, (k + 1) * length) })).filter(
-    ({ to }) => to > epochsDone,
-  );
+/** "shard 3 of 20", "shards 3–4 of 20": [from, to), counted from one. */
+export function shardsText(from: number, to: number, shards: number): string {
+  return to - from === 1 ? `shard ${to} of ${shards}` : `shards ${from + 1}–${to} of ${shards}`;
 }
 
 /** "epochs 4–6 of 20", counted from one. */

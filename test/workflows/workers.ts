@@ -11,6 +11,7 @@ import type { RecipeInput } from '../../contracts/recipe.ts';
 import type { RunResult } from '../../contracts/scores.ts';
 import type { Services } from '../../contracts/services.ts';
 
+export const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
 const KINDS = Object.keys(QUEUES) as WorkerKind[];
 
 export type Workers = {
