@@ -4,11 +4,12 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Display } from './display.ts';
 import type { Session } from './session.ts';
 import { stageRows } from './stage-rows.ts';
-import { idleQueues, lookAt, type Retry, type RunState } from './watch.ts';
+import { idleQueues, isOpen, lookAt, type Retry, type RunState } from './watch.ts';
 
 const LOOK_EVERY_MS = 1_000;
 const WORKERS_EVERY_MS = 10_000;
 const RECONNECT_AFTER_MS = 10_000;
+const PAUSED = '⏸ paused; `fewlabels resume` goes on';
 
 export type Following = {
   display: Display;
@@ -37,7 +38,7 @@ export async function follow(
       if (lostAt !== undefined) display.say('… the Temporal server answers again');
       lostAt = undefined;
       show(state, display, told);
-      if (state.status !== 'RUNNING') return { state, session };
+      if (!isOpen(state.status)) return { state, session };
       if (Date.now() - workersAt > WORKERS_EVERY_MS) {
         workersAt = Date.now();
         idle = await tellIdle(session, display, told, idle);
@@ -53,15 +54,18 @@ export async function follow(
   return undefined;
 }
 
+/** What is new about the run; a line is said again only when what it says had ceased in between. */
 export function show(
-  { progress, beats, retries }: Pick<RunState, 'progress' | 'beats' | 'retries'>,
+  { progress, beats, retries, stuck }: Pick<RunState, 'progress' | 'beats' | 'retries' | 'stuck'>,
   display: Display,
   told: Set<string>,
 ): void {
   if (progress) display.update(stageRows(progress, beats));
   const tries = retries.map(({ activity, attempt, reason }: Retry) => `↻ ${activity}: attempt ${attempt}, as ${reason}`);
   const warnings = [progress?.warning, ...beats.map(({ warning }) => warning)].flatMap((warning) => (warning ? [`⚠ ${warning}`] : []));
-  for (const line of [...tries, ...warnings, ...(progress?.notes ?? [])]) {
+  if (progress && !progress.paused) told.delete(PAUSED);
+  const standing = [...(progress?.paused ? [PAUSED] : []), ...(stuck ? [`✖ ${stuck}`] : [])];
+  for (const line of [...tries, ...warnings, ...standing, ...(progress?.notes ?? [])]) {
     if (!told.has(line)) display.say(line);
     told.add(line);
   }

@@ -110,6 +110,16 @@ export function commandLine(context: () => Context, versionText: string): Comman
     .argument(...run)
     .action(async (name) => (await import('./commands/cancel.ts')).cancel(context(), name));
   program
+    .command('pause')
+    .description('stop the work of a run for a while; trainings write a last checkpoint')
+    .argument(...run)
+    .action(async (name) => (await import('./commands/pause.ts')).pause(context(), name));
+  program
+    .command('resume')
+    .description('take a paused run up again')
+    .argument(...run)
+    .action(async (name) => (await import('./commands/pause.ts')).resume(context(), name));
+  program
     .command('report')
     .description('fetch the report of a finished run and print its path')
     .argument(...run)

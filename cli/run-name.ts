@@ -7,6 +7,7 @@ import { failureOf } from './failure-text.ts';
 import { BadInput } from './problem.ts';
 import { readRecipe, runId } from './recipe-file.ts';
 import type { Session } from './session.ts';
+import { isOpen } from './watch.ts';
 
 /**
  * The id of a run, from the id itself, a recipe file, or a recipe's name (its newest run).
@@ -33,7 +34,7 @@ export async function findRun({ client }: Session, text: string, variables: Reco
 export async function resultOf({ client }: Session, run: string): Promise<RunResult> {
   const handle = client.workflow.getHandle(run);
   const { status } = await handle.describe();
-  if (status.name === 'RUNNING')
+  if (isOpen(status.name))
     throw new BadInput(`Cannot take results as the run must be finished: ${run} is running (\`fewlabels status ${run}\`)`);
   try {
     return (await handle.result()) as RunResult;

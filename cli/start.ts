@@ -1,11 +1,13 @@
 /** Start the run of a recipe, or find that it is going already. */
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { stringify } from 'yaml';
+import { summaryText } from '../contracts/progress.ts';
 import { QUEUES, WORKFLOW_TYPE } from '../contracts/queues.ts';
 import type { Recipe } from '../contracts/recipe.ts';
 import { reasonOf, type Session } from './session.ts';
 import { sourcesOf, sourceText } from './sources.ts';
+import { isOpen } from './watch.ts';
 
 /**
  * One recipe has one running run: a second start attaches to the first. A finished one may be started again.
@@ -22,7 +24,7 @@ export async function start({ client }: Session, recipe: Recipe, run: string): P
       args: [recipe],
       workflowIdConflictPolicy: 'USE_EXISTING', // whoever was faster
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      staticSummary: `${recipe.name}: images from ${train}`.slice(0, 200),
+      staticSummary: summaryText(`${recipe.name}: images from ${train}`),
       staticDetails: detailsOf(recipe),
       typedSearchAttributes: new TypedSearchAttributes([
         { key: defineSearchAttributeKey('FewlabelsRecipe', 'KEYWORD'), value: recipe.name },
@@ -37,9 +39,9 @@ export async function start({ client }: Session, recipe: Recipe, run: string): P
   return { attached };
 }
 
-async function isRunning(handle: { describe(): Promise<{ status: { name: string } }> }): Promise<boolean> {
+async function isRunning(handle: WorkflowHandle): Promise<boolean> {
   try {
-    return (await handle.describe()).status.name === 'RUNNING';
+    return isOpen((await handle.describe()).status.name);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;
     throw error;

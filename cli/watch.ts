@@ -1,6 +1,6 @@
 /** What a run is doing, asked of Temporal; and waiting for its end through restarts of whatever stands between. */
 
-import type { WorkflowExecutionStatusName } from '@temporalio/client';
+import type { Client, WorkflowExecutionStatusName } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { type Beat, PROGRESS_QUERY, type RunProgress } from '../contracts/progress.ts';
 import { QUEUES } from '../contracts/queues.ts';
@@ -13,11 +13,23 @@ export type RunState = {
   started: Date;
   closed?: Date;
   progress?: RunProgress;
+  /** Why the run stands still although workers serve it, and what to do: their code does not fit its history. */
+  stuck?: string;
   beats: Beat[];
   retries: Retry[];
 };
 
 const QUERY_TIMEOUT_MS = 3_000;
+/** A workflow task that failed so often is no accident of a worker. */
+const STUCK_ATTEMPTS = 3;
+
+/** Not ended; `PAUSED` is Temporal's own pause. */
+export const isOpen = (status: WorkflowExecutionStatusName): boolean => status === 'RUNNING' || status === 'PAUSED';
+
+/** When a person started the run: a workflow that its run went on as, its history having grown long, carries that along. */
+export function startOf({ startTime, memo }: { startTime: Date; memo?: Record<string, unknown> }): Date {
+  return typeof memo?.started === 'string' ? new Date(memo.started) : startTime;
+}
 
 /** How a run stands now. `progress` is missing while no pipeline worker answers. @throws WorkflowNotFoundError, ServiceError */
 export async function lookAt({ client }: Session, run: string, { progress = true } = {}): Promise<RunState> {
@@ -27,9 +39,10 @@ export async function lookAt({ client }: Session, run: string, { progress = true
   const pending = description.raw.pendingActivities ?? [];
   return {
     status: description.status.name,
-    started: description.startTime,
+    started: startOf(description),
     closed: description.closeTime,
     progress: progress ? await query().catch(() => undefined) : undefined,
+    stuck: (description.raw.pendingWorkflowTask?.attempt ?? 0) >= STUCK_ATTEMPTS ? await stuckLine(client, run) : undefined,
     beats: pending.flatMap(({ heartbeatDetails }) => beatOf(heartbeatDetails?.payloads?.[0])),
     retries: pending.flatMap(({ activityType, attempt, lastFailure }) => {
       if (!lastFailure || !attempt || attempt < 2) return [];
@@ -38,6 +51,25 @@ export async function lookAt({ client }: Session, run: string, { progress = true
       return [{ activity: activityType?.name ?? 'activity', attempt, reason }];
     }),
   };
+}
+
+/** Nothing when workflow tasks do not fail but find no worker in time. */
+async function stuckLine({ workflowService, options: { namespace } }: Client, workflowId: string): Promise<string | undefined> {
+  const wanted = { namespace, execution: { workflowId }, maximumPageSize: 500 };
+  const { history } = await workflowService.getWorkflowExecutionHistoryReverse(wanted);
+  const ends = (history?.events ?? []).flatMap((event) => {
+    const {
+      workflowTaskFailedEventAttributes: failed,
+      workflowTaskTimedOutEventAttributes: late,
+      workflowTaskCompletedEventAttributes: done,
+    } = event;
+    return failed || late || done ? [{ failed }] : [];
+  });
+  const failed = ends[0]?.failed;
+  if (!failed) return undefined;
+  const reason = (failed.failure?.message ?? '').split('\n')[0];
+  const remedy = `start workers of the version that it began with, or \`fewlabels cancel ${workflowId}\` and run its recipe again: what is done is kept`;
+  return `The run stands still, as the workers' code does not fit it (${reason}); ${remedy}`;
 }
 
 function beatOf(payload: Payload | null | undefined): Beat[] {

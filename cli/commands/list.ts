@@ -5,6 +5,7 @@ import { accuracyText, duration } from '../../report/summary.ts';
 import { BadInput } from '../problem.ts';
 import { openSession } from '../session.ts';
 import { type Context, columns } from '../terminal.ts';
+import { startOf } from '../watch.ts';
 
 export type RunLine = {
   run: string;
@@ -22,7 +23,8 @@ export async function list(context: Context, options: { json?: boolean; limit: s
   if (!Number.isInteger(limit) || limit < 1) throw new BadInput(`--limit must be a whole number from 1: got ${options.limit}`);
   const session = await openSession(context, { start: false });
   const runs: RunLine[] = [];
-  for await (const info of session.client.workflow.list({ query: `WorkflowType = '${WORKFLOW_TYPE}'` })) {
+  const query = `WorkflowType = '${WORKFLOW_TYPE}' AND ExecutionStatus != 'ContinuedAsNew'`; // of a run that went on as a new workflow, that one
+  for await (const info of session.client.workflow.list({ query })) {
     if (runs.push(lineOf(info)) >= limit) break;
   }
   await session.close();
@@ -32,7 +34,9 @@ export async function list(context: Context, options: { json?: boolean; limit: s
 }
 
 /** State in one word; `stage` only while it runs. */
-export function lineOf({ workflowId, status, startTime, closeTime, searchAttributes }: WorkflowExecutionInfo): RunLine {
+export function lineOf(info: WorkflowExecutionInfo): RunLine {
+  const { workflowId, status, closeTime, searchAttributes } = info;
+  const started = startOf(info);
   const attribute = (name: string) => searchAttributes[name]?.[0];
   const text = (name: string) => (attribute(name) === undefined ? undefined : String(attribute(name)));
   const accuracy = attribute('FewlabelsAccuracy');
@@ -41,8 +45,8 @@ export function lineOf({ workflowId, status, startTime, closeTime, searchAttribu
     recipe: text('FewlabelsRecipe'),
     dataset: text('FewlabelsDataset'),
     state: status.name === 'COMPLETED' ? 'done' : status.name === 'CANCELLED' ? 'cancelled' : status.name.toLowerCase(),
-    started: startTime.toISOString(),
-    seconds: Math.round(((closeTime ?? new Date()).getTime() - startTime.getTime()) / 1000),
+    started: started.toISOString(),
+    seconds: Math.round(((closeTime ?? new Date()).getTime() - started.getTime()) / 1000),
     stage: status.name === 'RUNNING' ? text('FewlabelsStage') : undefined,
     accuracy: typeof accuracy === 'number' ? accuracy : undefined,
   };

@@ -7,7 +7,7 @@ import { findRun } from '../run-name.ts';
 import { openSession, type Session } from '../session.ts';
 import { plainLine, stageRows } from '../stage-rows.ts';
 import { type Context, columns } from '../terminal.ts';
-import { idleQueues, lookAt } from '../watch.ts';
+import { idleQueues, isOpen, lookAt } from '../watch.ts';
 import { lineOf, type RunLine, table } from './list.ts';
 
 export async function status(context: Context, name: string | undefined, options: { json?: boolean }): Promise<void> {
@@ -15,11 +15,11 @@ export async function status(context: Context, name: string | undefined, options
   const session = await openSession(context, { start: false });
   const run = await findRun(session, name, context.variables);
   const state = await lookAt(session, run);
-  const failure = state.status === 'RUNNING' || state.status === 'COMPLETED' ? undefined : await failureFor(session, run);
+  const failure = isOpen(state.status) || state.status === 'COMPLETED' ? undefined : await failureFor(session, run);
   const rows = state.progress ? stageRows(state.progress, state.beats) : [];
   const seconds = Math.round(((state.closed ?? new Date()).getTime() - state.started.getTime()) / 1000);
-  const word = failure?.state ?? (state.status === 'COMPLETED' ? 'done' : 'running');
-  const idle = word === 'running' ? await idleQueues(session) : [];
+  const word = failure?.state ?? (state.status === 'COMPLETED' ? 'done' : state.progress?.paused ? 'paused' : 'running');
+  const idle = isOpen(state.status) ? await idleQueues(session) : [];
   const ui = session.link(run);
   await session.close();
   const { terminal } = context;
@@ -31,7 +31,7 @@ export async function status(context: Context, name: string | undefined, options
         seconds,
         stages: rows,
         retries: state.retries,
-        error: failure?.message,
+        error: failure?.message ?? state.stuck,
         setAside: state.progress?.setAside,
         warning: state.progress?.warning,
         notes: state.progress?.notes,
@@ -44,7 +44,8 @@ export async function status(context: Context, name: string | undefined, options
   for (const note of state.progress?.notes ?? []) terminal.print(note);
   for (const queue of idle)
     terminal.print(`… nobody serves ${queue}: start a worker with \`fewlabels worker ${queue.replace('fewlabels-', '')}\``);
-  if (failure) terminal.print(`✖ ${failure.message}`);
+  for (const problem of [state.stuck, failure?.message]) if (problem) terminal.print(`✖ ${problem}`);
+  if (word === 'paused') terminal.print(`⏸ \`fewlabels resume ${run}\` goes on`);
   if (ui) terminal.print(ui);
 }
 

@@ -11,3 +11,14 @@ test('show: a warning of a training under way, or of a finished segment, is said
   show({ progress: { stages: [] }, beats: [{ ...beat, warning: undefined }], retries: [] }, display, told);
   expect(said).toEqual(['⚠ It has collapsed']);
 });
+
+test('show: a pause is said each time, a run that stands still once', () => {
+  const said: string[] = [];
+  const display = { update: () => undefined, say: (line: string) => void said.push(line), end: () => undefined };
+  const told = new Set<string>();
+  const look = (more: object) => show({ progress: { stages: [], ...more }, beats: [], retries: [] }, display, told);
+  for (const more of [{ paused: true }, { paused: true }, {}, { paused: true }]) look(more);
+  expect(said).toEqual(Array(2).fill('⏸ paused; `fewlabels resume` goes on'));
+  for (const _ of [1, 2]) show({ beats: [], retries: [], stuck: 'The run stands still' }, display, told);
+  expect(said.slice(2)).toEqual(['✖ The run stands still']);
+});
