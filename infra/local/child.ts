@@ -138,10 +138,13 @@ export class Child {
       if (!runs(child)) return;
       shorten(logFile(this.#settings.home, this.name));
       if (!isAlive) continue;
-      const answered = await Promise.race([isAlive().then(
+      const answered = await Promise.race([
+        isAlive().then(
           () => true,
           () => false,
-        ), pause(answerMs)]);
+        ),
+        pause(answerMs),
+      ]);
       missed = answered ? 0 : missed + 1;
     }
     if (runs(child)) onHung();

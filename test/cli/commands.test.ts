@@ -42,6 +42,8 @@ test.each([
   'list',
   'status',
   'cancel',
+  'pause',
+  'resume',
   'report',
   'predict',
   'export',
