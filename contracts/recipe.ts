@@ -1,7 +1,6 @@
 /**
- * The recipe: the one page a person writes. Sections stand in pipeline order, every key but `name` and `images` has a default,
- * and the unit is in the name or beside the field. Numbers without a source of their own are SimCLR's small-batch advice
- * (google-research/simclr#166) or the CIFAR-10 settings of its README.
+ * The recipe: the one page a person writes. Sections stand in pipeline order, every key but `name` and `images` has a default, its unit in
+ * its name or beside it. Numbers without a source are SimCLR's small-batch advice (google-research/simclr#166), or its README's for CIFAR-10.
  */
 import { z } from 'zod';
 import { Retention } from './artifacts.ts';

@@ -1,9 +1,7 @@
 /** What is fuzzed: sound inputs of each kind, and how ours reads one. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { zipSync } from 'fflate';
-import sharp from 'sharp';
 import { BadInput } from '../../cli/problem.ts';
 import { readRecipe, runId } from '../../cli/recipe-file.ts';
 import { Failure } from '../../contracts/failures.ts';
@@ -12,11 +10,12 @@ import { openFolder } from '../../learning/images/file-tree.ts';
 import { readLabelTable } from '../../learning/images/label-table.ts';
 import { readIds } from '../../learning/images/labels.ts';
 import { planShards } from '../../learning/images/plan.ts';
-import { encodeShard, readShard, readShardIds, writeShard } from '../../learning/images/shards.ts';
+import { readShard, readShardIds, writeShard } from '../../learning/images/shards.ts';
 import { listSource } from '../../learning/images/sources.ts';
-import { decodeSafetensors, encodeSafetensors, headerEnd } from '../../learning/safetensors.ts';
+import { decodeSafetensors, headerEnd } from '../../learning/safetensors.ts';
 import { npy } from '../learning/images/npy.ts';
 import { mutate } from './mutate.ts';
+import { filesIn, images, recipes, soundImages, soundTensors } from './sound.ts';
 
 export type Kind = {
   sound(): Promise<Uint8Array[]>;
@@ -28,48 +27,10 @@ export type Kind = {
   isOurs(error: unknown): boolean;
 };
 
-const images = fileURLToPath(new URL('../learning/images/golden/', import.meta.url));
-const tensors = fileURLToPath(new URL('../golden/', import.meta.url));
-const recipes = fileURLToPath(new URL('../../recipes/', import.meta.url));
-
-async function filesIn(folder: string, pattern: RegExp): Promise<Buffer[]> {
-  const names = (await readdir(folder)).filter((name) => pattern.test(name)).sort();
-  return Promise.all(names.map((name) => readFile(join(folder, name))));
-}
-
 const isFailure =
   (...kinds: string[]) =>
   (error: unknown) =>
     error instanceof Failure && kinds.includes(error.kind) && error.message !== '';
-
-async function soundImages(): Promise<Uint8Array[]> {
-  const noise = Uint8Array.from({ length: 24 * 16 * 4 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
-  const picture = () => sharp(noise, { raw: { width: 24, height: 16, channels: 4 } });
-  const formats = [
-    picture().png(),
-    picture().png({ palette: true, progressive: true }),
-    picture().toColourspace('rgb16').png(),
-    picture().removeAlpha().jpeg(),
-    picture().removeAlpha().jpeg({ progressive: true }).withMetadata({ orientation: 6 }),
-    picture().webp({ lossless: true }),
-    picture().webp(),
-    picture().tiff({ compression: 'lzw' }),
-    picture().tiff({ compression: 'jpeg', tile: true, tileWidth: 16, tileHeight: 16 }),
-    picture().gif(),
-    picture().avif(),
-  ];
-  return [...(await Promise.all(formats.map((format) => format.toBuffer()))), ...(await filesIn(images, /\.(bmp|jpg|tiff)$/))];
-}
-
-/** All a shard of ours can say, and files of Python. */
-async function soundTensors(): Promise<Uint8Array[]> {
-  const pixels = new Uint8Array(2 * 2 * 3);
-  const shard = encodeShard(
-    [0, 1, 2].map((label) => ({ pixels, label, id: `a/${label}.png` })),
-    2,
-  );
-  return [shard, encodeSafetensors({}), ...(await filesIn(tensors, /^(python|counted|pytorch)\.safetensors$/))];
-}
 
 /** What a run does with an archive: list it, plan its shards, write some images. */
 async function readNpz(file: string): Promise<void> {
