@@ -77,7 +77,7 @@ test('child: one that hangs is ended and started again; one that answers is not'
 });
 
 test('child: a log that grows too long while its process runs is emptied, and what was in it kept', async () => {
-  const program = `console.log('ready'); process.stdout.write('x'.repeat(11 * 2 ** 20) + '\\n'); setInterval(() => console.log('more'), 20)`;
+  const program = `console.log('ready'); process.stdout.write('x'.repeat(11 * 2 ** 20) + '\\n'); setInterval(() => console.log('ready for more'), 20)`;
   await keep(program, { limits: { aliveEveryMs: 50 } }).start();
   const log = logFile(home, 'data');
   await until(() => statSync(`${log}.1`, { throwIfNoEntry: false }) !== undefined);
