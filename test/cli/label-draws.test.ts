@@ -28,7 +28,7 @@ test('withoutLines: what labels are too few for, a line a share, whatever number
   expect(
     withoutLines(await drawn({ labels: { fractions: [0.01, 1], draws: 3 }, pretrain, finetune: { ...alsoTry, ...stopping } })),
   ).toEqual([
-    'With 1 % of the labels: no early stopping, as 25 labelled images of every class are needed: of "striped" there are 1; one learning rate only for baselines, as about 500 labelled images are needed: there are 6',
+    'With 1 % of the labels: no early stopping, as 25 labelled images of every class are needed: of "checked" there are 1; one learning rate only for baselines, as about 500 labelled images are needed: there are 6',
     'With all labels: one learning rate only for baselines, as about 500 labelled images are needed: there are 402',
   ]);
   expect(withoutLines(await drawn({ labels: { fractions: [0.1, 0.5] }, pretrain }))).toEqual([
