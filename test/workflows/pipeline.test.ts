@@ -17,18 +17,7 @@ import { decodeSafetensors } from '../../learning/safetensors.ts';
 import { openArtifacts } from '../../store/artifacts.ts';
 import { openS3 } from '../../store/s3.ts';
 import { freezeTrainer, isAlive } from './freezing.ts';
-import { startWorkers, type Workers } from './workers.ts';
-
-const RECIPE: RecipeInput = {
-  name: 'tiny',
-  images: { train: { generated: 'shapes', perClass: 30 }, size: 16 },
-  labels: { fractions: [0.2, 1] },
-  encoder: { width: 0.0625 },
-  pretrain: { epochs: 4, batch: 16, segmentEpochs: 2 },
-  finetune: { epochs: 2, atLeastSteps: 10, batch: 16 },
-  distill: { epochs: 2, batch: 16 },
-  compute: { threads: 1, checkpointSeconds: 1 },
-};
+import { TINY as RECIPE, startWorkers, type Workers } from './workers.ts';
 
 /** Long enough to be killed in the middle of pretraining, twice, on a fast machine too. */
 const LONG: RecipeInput = {

@@ -12,19 +12,9 @@ import { PAUSE_UPDATE, RESUME_UPDATE } from '../../contracts/progress.ts';
 import type { RecipeInput } from '../../contracts/recipe.ts';
 import { openServers } from '../servers.ts';
 import { freezeTrainer } from './freezing.ts';
-import { startWorkers, type Workers } from './workers.ts';
+import { startWorkers, TINY, type Workers } from './workers.ts';
 
 const FOLDER = new URL('../histories/', import.meta.url);
-const TINY: RecipeInput = {
-  name: 'recorded',
-  images: { train: { generated: 'shapes', perClass: 30 }, size: 16 },
-  labels: { fractions: [0.2, 1] },
-  encoder: { width: 0.0625 },
-  pretrain: { epochs: 4, batch: 16, segmentEpochs: 2 },
-  finetune: { epochs: 2, atLeastSteps: 10, batch: 16 },
-  distill: { epochs: 2, batch: 16 },
-  compute: { threads: 1, checkpointSeconds: 1 },
-};
 /** Long enough to be met in the middle. */
 const LONG: RecipeInput = { ...TINY, labels: { fractions: [0.5] }, pretrain: { epochs: 60, batch: 16, segmentEpochs: 30 } };
 

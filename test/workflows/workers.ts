@@ -12,6 +12,18 @@ import type { RunResult } from '../../contracts/scores.ts';
 import type { Services } from '../../contracts/services.ts';
 
 export const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+
+/** A run of a few seconds through every stage. */
+export const TINY: RecipeInput = {
+  name: 'tiny',
+  images: { train: { generated: 'shapes', perClass: 30 }, size: 16 },
+  labels: { fractions: [0.2, 1] },
+  encoder: { width: 0.0625 },
+  pretrain: { epochs: 4, batch: 16, segmentEpochs: 2 },
+  finetune: { epochs: 2, atLeastSteps: 10, batch: 16 },
+  distill: { epochs: 2, batch: 16 },
+  compute: { threads: 1, checkpointSeconds: 1 },
+};
 const KINDS = Object.keys(QUEUES) as WorkerKind[];
 
 export type Workers = {
