@@ -62,13 +62,16 @@ function failureOf(error: unknown, activity: string, budget: Budget, latest: Bea
   if (error instanceof ApplicationFailure) return error;
   const { kind, message } = kindOf(error);
   const { retryable } = FAILURES[kind];
-  const isFatal = retryable === false || (retryable === 'in progress' && !budget.carried(true).hasStepped && !latest?.done);
+  const isFatal = retryable === false || (retryable === 'in progress' && !budget.carried(true).hasStepped && !hasStepped(latest));
   if (!isFatal && budget.isSpentBy(kind, latest?.checkpoint?.step)) return repeated(activity, kind, message);
   const nextRetryDelay = isFatal ? undefined : pauseAfter(budget, kind);
   const failure = ApplicationFailure.create({ type: kind, message, nonRetryable: isFatal, nextRetryDelay });
   if (kind === 'Unexpected') failure.stack = asError(error).stack;
   return failure;
 }
+
+/** A checkpoint proves it, too: that of a segment before, or of another try. */
+const hasStepped = (beat: Beat | undefined) => beat !== undefined && (beat.done > 0 || beat.checkpoint !== undefined);
 
 /** Only what is counted has a pause of its own; for the rest Temporal's grow by themselves. */
 function pauseAfter(budget: Budget, kind: FailureKind): (typeof PAUSES)[number] | undefined {

@@ -118,9 +118,16 @@ export async function trainSegment<Kind extends string>(
   const { epochsDone, result, loss, warning, review } = start;
   if (result || (epochsDone >= until && until < epochs)) return { epochsDone, result, loss, warning, review };
 
-  const checkpoint = await fetchCheckpoint(identity, start, settings);
+  let checkpoint: Awaited<ReturnType<typeof fetchCheckpoint>>;
+  try {
+    checkpoint = await fetchCheckpoint(identity, start, settings);
+    if (!checkpoint && from > 0) throw vanished(identity, from);
+  } catch (error) {
+    const now = await chainState(kind, identity, settings).catch(() => undefined);
+    if (now?.result) return now; // another run has finished it since, and its checkpoints went
+    throw error;
+  }
   const told = (facts: Record<string, unknown>) => withWarning(checkpoint?.passedOver, toldBy(facts));
-  if (!checkpoint && from > 0) throw vanished(identity, from);
   const reached = checkpoint ? Number(checkpoint.manifest.facts.epoch) : 0;
   if (checkpoint && reached < from) {
     await rm(checkpoint.file);
@@ -130,6 +137,7 @@ export async function trainSegment<Kind extends string>(
   return superviseTrainer(
     {
       stage: identity.stage,
+      resumed: checkpoint && { step: Number(checkpoint.manifest.facts.step), key: identity.key },
       job: { ...training.job, resume: resume[0]?.name },
       files: (async function* () {
         yield* training.files;

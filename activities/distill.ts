@@ -47,7 +47,7 @@ export function distillActivities(settings: TrainerSettings) {
         };
         const supply = async function* (step: number): AsyncGenerator<InputFile> {
           for (const { name, shard } of shardFiles(cut, step, segment.to)) {
-            const content = drawn ? await hideLabels(artifacts, drawn, shards, shard) : shards[shard]?.object;
+            const content = drawn ? () => hideLabels(artifacts, drawn, shards, shard) : shards[shard]?.object;
             if (content) yield { name, content };
           }
         };

@@ -57,10 +57,10 @@ export function evaluateActivities(settings: TrainerSettings) {
         };
         const files = async function* (): AsyncGenerator<InputFile> {
           yield* [...models.map(({ file }) => file), ...(frozen?.files ?? [])];
-          if (heldOut) for (const i of heldOut.files.keys()) yield { name: `calibration-${i}.safetensors`, content: await heldOut.read(i) };
+          if (heldOut) for (const i of heldOut.files.keys()) yield { name: `calibration-${i}.safetensors`, content: () => heldOut.read(i) };
         };
         const supply = async function* (): AsyncGenerator<InputFile> {
-          if (frozen) for (const i of frozen.packs.files.keys()) yield { name: inputFile(1, i), content: await frozen.packs.read(i) };
+          if (frozen) for (const i of frozen.packs.files.keys()) yield { name: inputFile(1, i), content: () => frozen.packs.read(i) };
           for (const [i, { object }] of shards.entries()) yield { name: inputFile(0, i), content: object };
         };
         return superviseTrainer(

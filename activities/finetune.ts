@@ -51,8 +51,8 @@ export function finetuneActivities(settings: TrainerSettings) {
         const kept = await keepPacks(packs, images.size, settings.scratch, current.check);
         const cut = { ...plan, shards: kept.files, seed, windowImages: windowImages(images.size, 1) };
         const supply = async function* (step: number): AsyncGenerator<InputFile> {
-          for (const { name, shard } of shardFiles(cut, step, epochs)) yield { name, content: await kept.read(shard) };
-          if (heldOut) for (const i of heldOut.files.keys()) yield { name: inputFile(epochs, i), content: await heldOut.read(i) };
+          for (const { name, shard } of shardFiles(cut, step, epochs)) yield { name, content: () => kept.read(shard) };
+          if (heldOut) for (const i of heldOut.files.keys()) yield { name: inputFile(epochs, i), content: () => heldOut.read(i) };
         };
         const chain = { kind: 'classifier' as const, identity, epochs, until: epochs, files: files(), job, supply };
         await trainSegment(chain, current, settings).finally(kept.free);

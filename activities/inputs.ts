@@ -6,8 +6,12 @@ import type { StoredObject } from '../contracts/artifacts.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import { type Waiting, whileAway } from './away.ts';
 
-/** A file of `in/`: an object of the store, bytes made on the spot, or a file of the scratch folder to move there. */
-export type InputFile = { name: string; content: StoredObject | Uint8Array | { file: string } };
+type Content = StoredObject | Uint8Array | { file: string };
+/**
+ * A file of `in/`: an object of the store, bytes made on the spot, or a file of the scratch folder to move there. What takes a look into the
+ * store to know is a function, called when its turn comes, and again after a store that was away.
+ */
+export type InputFile = { name: string; content: Content | (() => Promise<Content>) };
 export type InputFiles = AsyncIterable<InputFile> | Iterable<InputFile>;
 
 const FILES_AHEAD = 8;
@@ -19,7 +23,7 @@ export type Inputs = {
   isStarving(): Promise<boolean>;
 };
 
-/** Supply the files in this order. A store that is away is waited for where it is the file itself that it has. */
+/** Supply the files in this order. A store that is away is waited for. */
 export function supplyInputs(folder: string, files: InputFiles, artifacts: Artifacts, waiting: Waiting): Inputs {
   let isOver = false;
   const supply = async () => {
@@ -43,8 +47,9 @@ async function unread(folder: string): Promise<number> {
 
 /** Files appear in `in/` complete or not at all. */
 export async function place(folder: string, { name, content }: InputFile, artifacts: Artifacts): Promise<void> {
-  const partial = 'file' in content ? content.file : join(folder, `${name}.partial`);
-  if (content instanceof Uint8Array) await writeFile(partial, content);
-  else if (!('file' in content)) await artifacts.readToFile(content, partial);
+  const found = typeof content === 'function' ? await content() : content;
+  const partial = 'file' in found ? found.file : join(folder, `${name}.partial`);
+  if (found instanceof Uint8Array) await writeFile(partial, found);
+  else if (!('file' in found)) await artifacts.readToFile(found, partial);
   await rename(partial, join(folder, 'in', name));
 }

@@ -1,6 +1,6 @@
 /** views → representation: one segment of contrastive pretraining. No labels. */
 
-import type { ImagesRef } from '../contracts/artifacts.ts';
+import type { ImagesRef, StoredObject } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import type { Recipe } from '../contracts/recipe.ts';
 import type { PretrainInput, PretrainRecipe, PretrainResult, Segment } from '../contracts/stages.ts';
@@ -126,18 +126,14 @@ type ViewsWanted = {
 };
 
 /** View files in the order in which the trainer reads them. */
-export async function* supplyViews(
-  artifacts: Artifacts,
-  { shards, size, views, seed, segment, files }: ViewsWanted,
-): AsyncGenerator<InputFile> {
-  for (const { name, epoch, shard } of files) {
+export function* supplyViews(artifacts: Artifacts, { shards, size, views, seed, segment, files }: ViewsWanted) {
+  const found = async (epoch: number, shard: number): Promise<StoredObject> => {
     const manifest = await artifacts.find('views', viewsOf(shards[shard]?.digest ?? '', size, views, seed, segment).key);
-    if (!manifest) {
-      const rule = `views of shard ${shard + 1} are not there: they were deleted or never written`;
-      throw new Failure('ViewsMissing', `Cannot pretrain epoch ${epoch + 1} as ${rule}`);
-    }
-    yield { name, content: objectNamed(manifest, viewsFile(epoch)) };
-  }
+    if (manifest) return objectNamed(manifest, viewsFile(epoch));
+    const rule = `views of shard ${shard + 1} are not there: they were deleted or never written`;
+    throw new Failure('ViewsMissing', `Cannot pretrain epoch ${epoch + 1} as ${rule}`);
+  };
+  for (const { name, epoch, shard } of files) yield { name, content: () => found(epoch, shard) };
 }
 
 /**

@@ -24,6 +24,8 @@ type Checkpoint = Extract<TrainerMessage, { type: 'checkpoint' }>;
 export type TrainerRun<T> = {
   stage: string;
   job: TrainerJob;
+  /** The checkpoint that it goes on from. */
+  resumed?: Beat['checkpoint'];
   /** In place before the trainer starts. */
   files: InputFiles;
   /** Put into `in/` in this order, a bounded number ahead of the trainer. */
@@ -83,8 +85,9 @@ async function train<T>(folder: string, run: TrainerRun<T>, attempt: Attempt, se
     detached: true, // a Ctrl-C meant for the worker must not kill the trainer before its last checkpoint
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
+  const unwinding = Math.min(UNWINDING_MS, graceSeconds * 250); // after the SIGKILL, which comes at half of it
   const ended = new AbortController();
-  const teller = tellerOf(run.stage, attempt);
+  const teller = tellerOf(run.stage, attempt, run.resumed);
   const waiting = (what: string) => ({ signal: ended.signal, againSeconds, tell: (why?: string) => teller.away(what, why) });
   const uploads = openUploads<Checkpoint>(async (file, checkpoint) => {
     const artifact = await run.onCheckpoint?.(file, checkpoint, listener.made);
@@ -96,7 +99,7 @@ async function train<T>(folder: string, run: TrainerRun<T>, attempt: Attempt, se
   const stop = () => endSoon(child, (graceSeconds * 1000) / 2, ended.signal);
   const cancel = () => {
     stop();
-    after(graceSeconds * 1000 - UNWINDING_MS, ended.signal, () => ended.abort());
+    after(graceSeconds * 1000 - unwinding, ended.signal, () => ended.abort());
   };
   attempt.signal.addEventListener('abort', cancel, { once: true });
   if (attempt.signal.aborted) cancel();
@@ -120,7 +123,7 @@ async function train<T>(folder: string, run: TrainerRun<T>, attempt: Attempt, se
   } finally {
     ended.abort();
     attempt.signal.removeEventListener('abort', cancel);
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    if (!hasEnded(child)) child.kill('SIGKILL');
     await listener.exit;
     // Whoever writes into the folder is to be done before it goes; a store that does not answer must not hold a cancelled run.
     await Promise.race([Promise.allSettled([inputs.supplied, uploads.kept()]), delay(UNWINDING_MS)]);
@@ -138,14 +141,15 @@ type Teller = {
 };
 
 /** What the trainer and its supervisor have to tell, in one heartbeat. */
-function tellerOf(stage: string, attempt: Attempt): Teller {
+function tellerOf(stage: string, attempt: Attempt, checkpoint?: Beat['checkpoint']): Teller {
   const waiting = new Map<string, string>();
-  let beat: Beat = { stage, done: 0, total: 0, unit: 'steps' };
+  let beat: Beat = { stage, done: 0, total: 0, unit: 'steps', checkpoint };
   const tell = (more: Partial<Beat>) => {
     beat = { ...beat, ...more };
     const [away] = [...waiting].map(([what, why]) => `The training goes on while the object store is away, and ${what} waits: ${why}`);
     attempt.progress(away ? { ...beat, warning: away } : beat);
   };
+  tell({});
   return {
     progress: tell,
     kept: (checkpoint) => tell({ checkpoint }),
@@ -223,13 +227,16 @@ function watchForStall(child: ChildProcess, listener: Listener, inputs: Inputs, 
   let starved = performance.now();
   const timer = setInterval(async () => {
     if (await inputs.isStarving().catch(() => false)) starved = performance.now();
-    if (done.aborted || performance.now() - Math.max(starved, listener.lastHeard()) < seconds * 1000) return;
+    if (hasEnded(child) || done.aborted || performance.now() - Math.max(starved, listener.lastHeard()) < seconds * 1000) return;
     stalled = true;
     child.kill('SIGKILL');
   }, 1_000);
   done.addEventListener('abort', () => clearInterval(timer), { once: true });
   return () => stalled;
 }
+
+/** Its last uploads may take longer than it did. */
+const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null;
 
 /** Ask for a last checkpoint, then insist. */
 function endSoon(child: ChildProcess, milliseconds: number, done: AbortSignal): void {

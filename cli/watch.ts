@@ -3,7 +3,7 @@
 import type { Client, WorkflowExecutionStatusName } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { type Beat, PROGRESS_QUERY, type RunProgress } from '../contracts/progress.ts';
-import { QUEUES } from '../contracts/queues.ts';
+import { QUEUES, WORKFLOW_TYPE } from '../contracts/queues.ts';
 import type { Session } from './session.ts';
 
 /** A try that failed and is made again: `pretrain: attempt 2, as TrainerCrashed: …`. */
@@ -22,6 +22,9 @@ export type RunState = {
 const QUERY_TIMEOUT_MS = 3_000;
 /** A workflow task that failed so often is no accident of a worker. */
 const STUCK_ATTEMPTS = 3;
+
+/** Visibility query of all runs that have not ended. */
+export const OPEN_RUNS = `WorkflowType = '${WORKFLOW_TYPE}' AND CloseTime IS NULL`;
 
 /** Not ended; `PAUSED` is Temporal's own pause. */
 export const isOpen = (status: WorkflowExecutionStatusName): boolean => status === 'RUNNING' || status === 'PAUSED';

@@ -277,7 +277,6 @@ export type Recipe = z.infer<typeof Recipe>;
 export type RecipeInput = z.input<typeof Recipe>;
 export type ImageSource = z.infer<typeof Source>;
 export type EncoderRecipe = Recipe['encoder'];
-export type ViewsRecipe = Recipe['views'];
 export type LearningRate = z.infer<typeof LearningRate>;
 
 /** Which labels are used: a share of each class, so many of each class, or those of the images that a file names. */

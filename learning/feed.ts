@@ -217,7 +217,6 @@ async function* oneAhead<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
 }
 
 /**
-/**
  * The full batches of one epoch, every image at most once; the last incomplete one is dropped. Waits until each file of `windowsLeft` is
  * there and deletes it once read. Holds the window in use, one read ahead and less than a batch of left-over images, in `buffers`.
  * @throws Failure DataIntegrity when a file does not hold what `shards` says

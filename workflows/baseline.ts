@@ -2,9 +2,9 @@
  * labels → baseline: the same network, trained from nothing on the same labels, at the best of the learning rates that the recipe names. They
  * are tried on a part of the labelled images and judged on the rest; where the labels do not suffice for that, the first one is used.
  */
-import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
 import type { ClassifierRef } from '../contracts/artifacts.ts';
 import type { FinetuneInput, RateChoice } from '../contracts/stages.ts';
+import { isFailure } from './failed.ts';
 import { light, training } from './policies.ts';
 import type { Run } from './run.ts';
 
@@ -41,8 +41,6 @@ export async function trainBaseline(
 
 /** A rate at which the training diverges is no failure of the run but a rate that loses. */
 function orDiverged(error: unknown): { accuracy?: number } {
-  const isDiverged =
-    error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === 'TrainingDiverged';
-  if (isDiverged) return {};
+  if (isFailure(error, 'TrainingDiverged')) return {};
   throw error;
 }

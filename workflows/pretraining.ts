@@ -3,12 +3,12 @@
  * finished segment are deleted. A segment that finds its views missing has them rendered again. Where the training device renders the
  * views, the same chain goes on images alone.
  */
-import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
 import type { ImagesRef, LabelsRef, RepresentationRef } from '../contracts/artifacts.ts';
 import { labelDraws } from '../contracts/recipe.ts';
 import { segmentAt, segmentLength, viewsWhere } from '../contracts/segments.ts';
 import type { PretrainResult, Segment } from '../contracts/stages.ts';
 import { trainChain } from './chain.ts';
+import { isFailure } from './failed.ts';
 import { light, training } from './policies.ts';
 import type { Run } from './run.ts';
 import { epochsText } from './steps.ts';
@@ -55,7 +55,7 @@ export async function pretrain(run: Run, images: ImagesRef): Promise<Representat
         await views?.deleteUntil(state.epochsDone);
         return state;
       } catch (error) {
-        if (!areViewsMissing(error) || again === WRITTEN_AGAIN) throw error;
+        if (!isFailure(error, 'ViewsMissing') || again === WRITTEN_AGAIN) throw error;
         views?.forget(segment);
       }
     }
@@ -74,8 +74,4 @@ async function labelsToProbe({ recipe, tracker, call }: Run, images: ImagesRef):
   const { split, why } = await call(light.splitLabels, 'hold a fifth of them out', { images, labels, seed });
   if (why) tracker.note(`No probe while pretraining, as ${why}`);
   return split;
-}
-
-function areViewsMissing(error: unknown): boolean {
-  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === 'ViewsMissing';
 }

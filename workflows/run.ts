@@ -8,13 +8,13 @@ import {
   CancellationScope,
   condition,
   defineUpdate,
-  isCancellation,
   makeContinueAsNewFunc,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import { PAUSE_UPDATE, RESUME_UPDATE, summaryText } from '../contracts/progress.ts';
 import type { Recipe } from '../contracts/recipe.ts';
+import { isStopped } from './failed.ts';
 import { type Told, type Tracker, trackRun } from './progress.ts';
 
 export const pauseUpdate = defineUpdate<void>(PAUSE_UPDATE);
@@ -107,7 +107,7 @@ function pausable(tracker: Tracker, pausedBefore: boolean): { call: Call; isPaus
       try {
         return await scope.run(() => activity.executeWithOptions({ summary: summaryText(summary) }, [input]));
       } catch (error) {
-        if (!isCancellation(error) || !scope.consideredCancelled) throw error;
+        if (!isStopped(error) || !scope.consideredCancelled) throw error;
       } finally {
         underWay.delete(scope);
       }

@@ -1,10 +1,10 @@
 /** `fewlabels clean [--delete]` */
-import { WORKFLOW_TYPE } from '../../contracts/queues.ts';
 import { openS3 } from '../../store/s3.ts';
 import { LEFTOVERS, readContents, removeAll, unneeded, YOUNG_MS } from '../../store/sweep.ts';
 import { endUploads, openUploads } from '../../store/uploads.ts';
 import { openSession, type Session } from '../session.ts';
 import { type Context, columns } from '../terminal.ts';
+import { OPEN_RUNS } from '../watch.ts';
 
 /** How many objects of a kind nobody needs, and their bytes. */
 export type Leftovers = { what: string; objects: number; bytes: number };
@@ -43,7 +43,7 @@ export async function clean(context: Context, options: { delete?: boolean; json?
 
 async function runsGoing({ client }: Session): Promise<number> {
   let count = 0;
-  for await (const _ of client.workflow.list({ query: `WorkflowType = '${WORKFLOW_TYPE}' AND ExecutionStatus = 'Running'` })) count++;
+  for await (const _ of client.workflow.list({ query: OPEN_RUNS })) count++;
   return count;
 }
 

@@ -1,5 +1,4 @@
 /** `fewlabels status [RUN]` */
-import { WORKFLOW_TYPE } from '../../contracts/queues.ts';
 import { status as localStatus, type Status } from '../../infra/local/services.ts';
 import { duration } from '../../report/summary.ts';
 import { failureOf } from '../failure-text.ts';
@@ -7,7 +6,7 @@ import { findRun } from '../run-name.ts';
 import { openSession, type Session } from '../session.ts';
 import { plainLine, stageRows } from '../stage-rows.ts';
 import { type Context, columns } from '../terminal.ts';
-import { idleQueues, isOpen, lookAt } from '../watch.ts';
+import { idleQueues, isOpen, lookAt, OPEN_RUNS } from '../watch.ts';
 import { lineOf, type RunLine, table } from './list.ts';
 
 export async function status(context: Context, name: string | undefined, options: { json?: boolean }): Promise<void> {
@@ -63,8 +62,7 @@ async function overview(context: Context, { json }: { json?: boolean }): Promise
   const session = await openSession(context, { start: false }).catch((error: Error) => error);
   const runs: RunLine[] = [];
   if (!(session instanceof Error)) {
-    for await (const info of session.client.workflow.list({ query: `WorkflowType = '${WORKFLOW_TYPE}' AND ExecutionStatus = 'Running'` }))
-      runs.push(lineOf(info));
+    for await (const info of session.client.workflow.list({ query: OPEN_RUNS })) runs.push(lineOf(info));
     await session.close();
   }
   if (json) return terminal.print(JSON.stringify({ servers: local, runs, error: session instanceof Error ? session.message : undefined }));

@@ -1,5 +1,5 @@
 /** Logs of the processes: one file each, appended to; what is in a long one goes into `<name>.log.1`. */
-import { closeSync, copyFileSync, fstatSync, openSync, readSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, copyFileSync, fstatSync, openSync, readSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 
 const LONGEST_BYTES = 10 * 2 ** 20;
@@ -20,7 +20,11 @@ export function openLog(home: string, name: string): Log {
 /** Empty a log that is too long, whoever writes to it; what was in it is kept once. A line written meanwhile may be lost. */
 export function shorten(file: string): void {
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) <= LONGEST_BYTES) return;
-  copyFileSync(file, `${file}.1`);
+  try {
+    copyFileSync(file, `${file}.1`);
+  } catch {
+    rmSync(`${file}.1`, { force: true }); // a full disk: then there is room soon
+  }
   truncateSync(file);
 }
 

@@ -61,7 +61,7 @@ export async function finetune(job: FinetuneJob, around: Surroundings): Promise<
   if (!outcome.finished || !job.heldOut) return outcome;
   const weights = await loadModel(join(around.folder, 'out', MODEL_FILE), architecture, network.parameters);
   const judge = judgeOf(job, around);
-  const judged = await judge(weights, arriving(around.folder, plan.epochs, job.heldOut.length, around.stop));
+  const judged = await judge(weights, arriving(around.folder, plan.epochs, job.heldOut.length, around.stop), () => around.onAlive());
   disposeReplaced(weights);
   const heldOut = judged && { accuracy: judged.accuracy, images: judged.images };
   return { ...outcome, finished: heldOut !== undefined, facts: { ...outcome.facts, heldOut } };

@@ -132,6 +132,8 @@ describe('attempt: kinds of failures', () => {
     expect((await tried(undefined, fails('OutOfMemory'))).error).toMatchObject({ type: 'OutOfMemory', nonRetryable: true });
     const { error, pulses } = await tried(undefined, fails('OutOfMemory', { done: 1 }));
     expect(error).toMatchObject({ type: 'OutOfMemory', nonRetryable: false });
+    const goesOn = await tried(undefined, fails('OutOfMemory', { checkpoint: { step: 3, key: 'from the segment before' } }));
+    expect(goesOn.error).toMatchObject({ type: 'OutOfMemory', nonRetryable: false });
     const again = await tried(pulses.at(-1), fails('OutOfMemory'));
     expect(again.error).toMatchObject({ type: 'OutOfMemory', nonRetryable: false });
     expect((await inARow(times(9, fails('OutOfMemory')), again.pulses.at(-1))).error).toMatchObject({ type: 'RepeatedFailure' });

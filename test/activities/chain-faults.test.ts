@@ -41,6 +41,18 @@ test('trainSegment: once the model is committed its checkpoints go, and a store 
   expect((await listed(store, '')).length).toBeGreaterThan(2);
 });
 
+test('trainSegment: where another run has finished the training meanwhile, and its checkpoints went, its model counts', async () => {
+  const store = openFragile();
+  const { train } = await pretraining(store, 2);
+  const { result } = await train(trial());
+  const manifest = (await listed(store, '')).find((key) => key.endsWith('/manifest.json')) ?? '';
+  const { get } = store;
+  let looks = 0;
+  store.get = async (key) => (key === manifest && looks++ === 0 ? undefined : get(key)); // not yet
+  expect(await train(trial(), { from: 1, to: 2 })).toMatchObject({ epochsDone: 2, result });
+  expect(looks).toBeGreaterThan(1);
+});
+
 test('trainSegment: checkpoints that vanished are told, and nothing is trained anew in silence', async () => {
   const { train } = await pretraining(openFragile(), 4);
   await expect(train(trial(), { from: 2, to: 4 })).rejects.toMatchObject({

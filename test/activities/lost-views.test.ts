@@ -32,7 +32,7 @@ beforeEach(async () => {
     await artifacts.commit({ ...viewsOf(digest, 16, views, 1, segment), objects, facts: {}, made: {} });
   }
   listed = [];
-  for await (const { content } of supplyViews(artifacts, wanted())) listed.push(content as StoredObject);
+  for (const { content } of supplyViews(artifacts, wanted())) listed.push(await content());
 });
 
 const keys = shards.map(({ digest }) => viewsOf(digest, 16, views, 1, segment).key);

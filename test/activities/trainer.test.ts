@@ -86,6 +86,23 @@ test('superviseTrainer: a trainer that hangs with inputs before it is ended as s
   });
 });
 
+test('superviseTrainer: a trainer that is done is not taken for hung while its last checkpoint waits for the store', async () => {
+  const store = openFragile();
+  const { train, views } = await pretraining(store, 2, { stallSeconds: STALL_SECONDS });
+  const one = trial();
+  async function* supply() {
+    yield views(0);
+    await untilKept(one);
+    store.problem = away();
+    yield views(1);
+  }
+  const training = train(one, undefined, { supply });
+  await expect.poll(() => one.beats.at(-1)?.done, { timeout: PATIENCE }).toBe(4);
+  await sleep((STALL_SECONDS + 5) * 1000);
+  store.problem = undefined;
+  expect(await training).toMatchObject({ epochsDone: 2, result: { kind: 'representation' } });
+});
+
 test('superviseTrainer: a trainer that waits for its inputs is not taken for hung', async () => {
   const { train, views } = await pretraining(openFragile(), 2, { stallSeconds: STALL_SECONDS });
   async function* supply() {

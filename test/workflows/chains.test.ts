@@ -224,6 +224,25 @@ describe('a run that is told to stop', () => {
     expect(RESUME_UPDATE).toBe('resume');
   }, 120_000);
 
+  test('pause holds a training that fails in its own way as it is stopped, too', async () => {
+    const store = playedStore();
+    const { pretrain } = store.activities;
+    let tries = 0;
+    const failing: Activities['pretrain'] = async (input) => {
+      if (input.segment.from !== 1 || tries++ > 0) return pretrain(input);
+      const beat = setInterval(() => heartbeat(), 200);
+      await cancelled().catch(() => clearInterval(beat));
+      throw ApplicationFailure.retryable('the worker ends', 'TrainerCrashed');
+    };
+    const handle = await start('paused-and-failed', recipeOf(), { ...store.activities, pretrain: failing });
+    await expect.poll(() => tries, { timeout: 30_000 }).toBe(1);
+    await handle.executeUpdate(PAUSE_UPDATE);
+    expect(await handle.query<RunProgress>(PROGRESS_QUERY)).toMatchObject({ paused: true });
+    await handle.executeUpdate(RESUME_UPDATE);
+    await handle.result();
+    expect(tries).toBe(2);
+  }, 120_000);
+
   test('cancel does not wait for light work that does not listen', async () => {
     const store = playedStore();
     let surveying = false;
