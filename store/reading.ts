@@ -9,20 +9,28 @@ import { Unanswered } from './transport.ts';
  * @throws Error when the range starts beyond the end of the object (code InvalidRange)
  */
 export async function readObject(connection: Connection, key: string, range?: Range, absent = ABSENT): Promise<Readable | undefined> {
+  const answer = await ask(connection, key, range, absent);
+  return answer && Readable.from(answer.chunks, { objectMode: false });
+}
+
+/** The same as bytes, which lie in memory once: chunks are put where they belong as they come. */
+export async function readBytes(connection: Connection, key: string, range?: Range, absent = ABSENT): Promise<Buffer | undefined> {
+  const answer = await ask(connection, key, range, absent);
+  if (answer === undefined) return undefined;
+  const bytes = Buffer.allocUnsafeSlow(answer.bytes); // not of Node's pool, which a small object would hold as a whole
+  let at = 0;
+  for await (const chunk of answer.chunks) at += chunk.copy(bytes, at);
+  return bytes;
+}
+
+type Answer = { bytes: number; chunks: AsyncGenerator<Buffer> };
+
+async function ask(connection: Connection, key: string, range: Range | undefined, absent: string[]): Promise<Answer | undefined> {
   const first = await connection.attempt(`read "${key}"`, () => orCode(absent, () => request(connection, key, range)));
   if (first === undefined) return undefined;
   const offset = range?.offset ?? 0;
-  const end = offset + Math.min(announced(first), range?.length ?? Number.POSITIVE_INFINITY);
-  return Readable.from(chunks(connection, key, offset, end, first), { objectMode: false });
-}
-
-/** The same as bytes. */
-export async function readBytes(connection: Connection, key: string, range?: Range, absent = ABSENT): Promise<Buffer | undefined> {
-  const stream = await readObject(connection, key, range, absent);
-  if (stream === undefined) return undefined;
-  const parts: Buffer[] = [];
-  for await (const chunk of stream) parts.push(chunk);
-  return Buffer.concat(parts);
+  const bytes = Math.min(announced(first), range?.length ?? Number.POSITIVE_INFINITY);
+  return { bytes, chunks: chunks(connection, key, offset, offset + bytes, first) };
 }
 
 /** minio-js takes a length of 0 for "to the end", so an empty range asks for one byte. */

@@ -148,13 +148,25 @@ function checkImages({ dtype, shape }: HostTensor, { images, size }: ViewParamet
   }
 }
 
-/** Each piece rendered in its turn: its rows, and their views as float32 [B, S, S, 3]. */
+/**
+ * How many views are rendered for so many rows: the next number with four binary digits before its zeros, so that there are 48 sizes of
+ * pieces and not 256. oneDNN keeps what it makes for each size it meets, and a data worker grew by 100 MiB until it had met them all.
+ */
+export function pieceSize(rows: number): number {
+  const step = 2 ** Math.max(0, Math.floor(Math.log2(rows)) - 3);
+  return step * Math.ceil(rows / step);
+}
+
+/** The last row again until the piece is full. */
+const filled = (rows: number[]): number[] => Array.from({ length: pieceSize(rows.length) }, (_, i) => rows[i] ?? rows.at(-1)!);
+
+/** Each piece rendered in its turn: its rows, and their views first in float32 [B, S, S, 3], B ≥ rows. */
 function* renderPieces(images: HostTensor, parameters: ViewParameters): Generator<{ rows: number[]; views: Tensor }> {
   checkImages(images, parameters);
   const table: TapsTable = new Map();
   for (const rows of pieces(parameters)) {
     const order = parameters.order[rows[0]!]!;
-    yield { rows, views: tf.tidy(() => developed(pieceOf(rows, images.data as Uint8Array, parameters, table), parameters, order)) };
+    yield { rows, views: tf.tidy(() => developed(pieceOf(filled(rows), images.data as Uint8Array, parameters, table), parameters, order)) };
   }
 }
 
@@ -200,7 +212,11 @@ export function renderBatch(images: HostTensor, parameters: ViewParameters): Ten
     const { images: n, views: v } = parameters;
     const rendered = [...renderPieces(images, parameters)];
     const at = new Int32Array(n * v);
-    for (const [place, row] of rendered.flatMap(({ rows }) => rows).entries()) at[(row % v) * n + Math.floor(row / v)] = place;
+    let place = 0;
+    for (const { rows, views } of rendered) {
+      for (const [i, row] of rows.entries()) at[(row % v) * n + Math.floor(row / v)] = place + i;
+      place += views.shape[0]!;
+    }
     return tf.gather(
       tf.concat(
         rendered.map(({ views }) => views),

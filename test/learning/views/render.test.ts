@@ -4,7 +4,7 @@ import { randomStream } from '../../../learning/random.ts';
 import type { HostTensor } from '../../../learning/safetensors.ts';
 import { tf } from '../../../learning/tensorflow.ts';
 import { drawViews, type ViewRecipe } from '../../../learning/views/draw.ts';
-import { renderBatch, renderViews } from '../../../learning/views/render.ts';
+import { pieceSize, renderBatch, renderViews } from '../../../learning/views/render.ts';
 
 const simclr: ViewRecipe = { kind: 'simclr', jitter: 1, minArea: 0.08, blur: true };
 const idsOf = (n: number) => Array.from({ length: n }, (_, i) => `image ${i}`);
@@ -116,4 +116,13 @@ test('renderViews: images of another shape are refused', () => {
   expect(() => renderViews(pictures(3, 32), parameters)).toThrow(
     'Cannot render views as images must be uint8 [2,32,32,3]: uint8 [3,32,32,3]',
   );
+});
+
+test('pieceSize: rows fit, at most an eighth is rendered for nothing, and 256 numbers of rows come to 48 sizes', () => {
+  const rows = Array.from({ length: 256 }, (_, i) => i + 1);
+  for (const each of rows) {
+    expect(pieceSize(each)).toBeGreaterThanOrEqual(each);
+    expect(pieceSize(each)).toBeLessThan(each * 1.125);
+  }
+  expect(new Set(rows.map(pieceSize)).size).toBe(48);
 });
