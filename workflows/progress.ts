@@ -4,10 +4,10 @@ import type { SetAside } from '../contracts/artifacts.ts';
 import { PROGRESS_QUERY, type RunProgress, type StageProgress } from '../contracts/progress.ts';
 import type { ImageSource, Recipe } from '../contracts/recipe.ts';
 
-export const STAGE_ORDER = ['shards', 'views', 'representation', 'classifier', 'student', 'report'] as const;
+const STAGE_ORDER = ['shards', 'views', 'representation', 'classifier', 'student', 'report'] as const;
 type Stage = (typeof STAGE_ORDER)[number];
 
-export const progressQuery = defineQuery<RunProgress>(PROGRESS_QUERY);
+const progressQuery = defineQuery<RunProgress>(PROGRESS_QUERY);
 
 /** What one part of a run has told of each stage; a stage stands where the sum over the parts does. */
 type Ledger = { [stage in Stage]?: { done: number; total: number; each?: number; note?: string } };

@@ -17,8 +17,8 @@ import type { Recipe } from '../contracts/recipe.ts';
 import { isStopped } from './failed.ts';
 import { type Told, type Tracker, trackRun } from './progress.ts';
 
-export const pauseUpdate = defineUpdate<void>(PAUSE_UPDATE);
-export const resumeUpdate = defineUpdate<void>(RESUME_UPDATE);
+const pauseUpdate = defineUpdate<void>(PAUSE_UPDATE);
+const resumeUpdate = defineUpdate<void>(RESUME_UPDATE);
 
 /** What a page hands to the next. `kept`: results by name; a part that had none is there too. */
 export type Carried = { kept: Record<string, { value?: unknown }>; told: Told; paused: boolean };

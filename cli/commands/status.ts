@@ -72,7 +72,7 @@ async function overview(context: Context, { json }: { json?: boolean }): Promise
 }
 
 /** The embedded servers and workers, one line each. */
-export function serverLines({ home, state, problem, processes, ui, console }: Status): string[] {
+function serverLines({ home, state, problem, processes, ui, console }: Status): string[] {
   const rows = processes.map(({ name, state: its, pid, restarts }) => [
     name,
     its,

@@ -25,7 +25,7 @@ export const Access = z.discriminatedUnion('kind', [
 export type Access = z.infer<typeof Access>;
 
 /** One image: `id` is unique in its role, `at` its place (see Access). */
-export type ImageName = { id: string; at: string };
+type ImageName = { id: string; at: string };
 
 /**
  * The images of one source in a stable order. `classes` are those that occur; `fingerprint` changes when a file does. There may be
@@ -49,7 +49,7 @@ export function refuseImages(rule: string, state: string): never {
 export const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /** Order by code units: the same on every machine, whatever its language. */
-export const byCodeUnits = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+const byCodeUnits = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Hash over path, size and time of files: reads none of them. `extra` is whatever else decides the listing. */
 export async function fingerprintOf(files: FileList, ...extra: string[]): Promise<string> {

@@ -12,7 +12,7 @@ import { type Forward, gradientsOf, imagesOf, nextState, type Step } from './ste
 
 /** pixels: bytes [2N, H, W, 3], first views then second views; learningRate: float32 scalar. */
 export type PretrainBatch = { pixels: Tensor; learningRate: Tensor };
-export type PretrainMetrics = { loss: Tensor; accuracy: Tensor; entropy: Tensor; deviation: Tensor };
+type PretrainMetrics = { loss: Tensor; accuracy: Tensor; entropy: Tensor; deviation: Tensor };
 
 /**
  * All 2N views go through the network in one pass, so that batch norm mixes both views.
