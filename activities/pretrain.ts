@@ -25,10 +25,10 @@ import { viewsFile } from './views.ts';
 const [MOST_KNOWN, MOST_JUDGED] = [4096, 1024];
 
 export function pretrainActivities(settings: TrainerSettings) {
-  const { artifacts } = settings;
   return {
     async pretrain(input: PretrainInput): Promise<PretrainResult> {
       return attempt(async (current) => {
+        const artifacts = settings.artifacts.until(current.signal);
         const { images, start, pretrain, views, seed, compute, segment, where = 'workers' } = input;
         const { architecture, ...identity } = representationOf(input);
         const { shards } = await openSet(artifacts, images.pool);
@@ -73,8 +73,9 @@ export function pretrainActivities(settings: TrainerSettings) {
 export function representationActivities(settings: TrainerSettings) {
   return {
     async findRepresentation(input: PretrainRecipe & { images: ImagesRef }): Promise<PretrainResult> {
-      return attempt(async () => {
-        const state = await chainState('representation' as const, representationOf(input), settings);
+      return attempt(async ({ signal }) => {
+        const heeding = { ...settings, artifacts: settings.artifacts.until(signal) };
+        const state = await chainState('representation' as const, representationOf(input), heeding);
         const { epochsDone, result, loss, warning, review } = state;
         return { epochsDone, result, loss, warning, review };
       });

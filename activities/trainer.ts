@@ -11,6 +11,7 @@ import { FAILURES, Failure, type FailureKind } from '../contracts/failures.ts';
 import type { Beat } from '../contracts/progress.ts';
 import type { TrainerJob, TrainerMessage } from '../contracts/trainer.ts';
 import type { Artifacts } from '../store/artifacts.ts';
+import { unlessAborted } from '../store/interruptible.ts';
 import type { Attempt } from './attempt.ts';
 import { whileAway } from './away.ts';
 import { type InputFiles, type Inputs, place, supplyInputs } from './inputs.ts';
@@ -54,6 +55,7 @@ const TRAINER = fileURLToPath(new URL('../workers/trainer.ts', import.meta.url))
 
 /** Run one trainer to its end and return what `onDone` makes of it. @throws Failure, or CancelledFailure through `attempt` */
 export async function superviseTrainer<T>(run: TrainerRun<T>, attempt: Attempt, settings: TrainerSettings): Promise<T> {
+  const artifacts = settings.artifacts.until(attempt.signal);
   await sweepScratch(settings.scratch); // an orphan of the attempt before may hold the device
   const folder = await scratchFolder(settings.scratch);
   try {
@@ -61,7 +63,7 @@ export async function superviseTrainer<T>(run: TrainerRun<T>, attempt: Attempt, 
     await mkdir(join(folder, 'out'));
     for await (const file of run.files) {
       attempt.check();
-      await place(folder, file, settings.artifacts);
+      await place(folder, file, artifacts);
     }
     await writeFile(join(folder, 'job.json'), JSON.stringify(run.job));
     attempt.check();
@@ -94,7 +96,7 @@ async function train<T>(folder: string, run: TrainerRun<T>, attempt: Attempt, se
     if (artifact) teller.kept({ step: checkpoint.step, key: artifact.key });
   }, waiting('its newest checkpoint'));
   const listener = listen(child, folder, teller, uploads);
-  const inputs = supplyInputs(folder, run.supply, artifacts, waiting('its inputs'));
+  const inputs = supplyInputs(folder, run.supply, artifacts.until(attempt.signal), waiting('its inputs'));
   const stalled = watchForStall(child, listener, inputs, stallSeconds, ended.signal);
   const stop = () => endSoon(child, (graceSeconds * 1000) / 2, ended.signal);
   const cancel = () => {
@@ -119,7 +121,8 @@ async function train<T>(folder: string, run: TrainerRun<T>, attempt: Attempt, se
     }
     if (!listener.facts) throw exitFailure(exit, listener);
     const { facts, made } = listener;
-    return await whileAway(() => run.onDone(folder, facts, made), waiting('its result'));
+    const result = whileAway(() => run.onDone(folder, facts, made), waiting('its result'));
+    return await unlessAborted(ended.signal, result);
   } finally {
     ended.abort();
     attempt.signal.removeEventListener('abort', cancel);

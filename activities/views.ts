@@ -10,11 +10,12 @@ export function viewsFile(epoch: number): string {
   return `epoch-${String(epoch).padStart(6, '0')}.safetensors`;
 }
 
-export function viewsActivities(artifacts: Artifacts) {
+export function viewsActivities(stored: Artifacts) {
   return {
     /** Manifest first, so that a reader never sees half of them. */
     async deleteViews({ pool, size, views, seed, segment }: DeleteViewsInput): Promise<void> {
-      await attempt(async ({ check }) => {
+      await attempt(async ({ check, signal }) => {
+        const artifacts = stored.until(signal);
         const { shards } = await openSet(artifacts, pool);
         for (const { digest } of shards) {
           check();
