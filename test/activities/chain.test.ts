@@ -14,7 +14,14 @@ import { openMemory } from '../../store/memory.ts';
 import { architecture, CLASSES, pixelsOf, SIZE, scratch, settings, supply, surroundings } from '../learning/loops/scratch.ts';
 
 const identity = { stage: 'representation' as const, key: 'chain', slice: {}, inputs: [] };
-const attempt = { progress: () => undefined, signal: new AbortController().signal, check: () => undefined, number: 1, run: 'run' };
+const attempt = {
+  progress: () => undefined,
+  signal: new AbortController().signal,
+  check: () => undefined,
+  warn: () => undefined,
+  number: 1,
+  run: 'run',
+};
 const CHECKPOINT = 'checkpoint.safetensors';
 
 let artifacts: Artifacts;
