@@ -19,7 +19,7 @@ export const chunkImages = (size: number): number => Math.max(16, Math.floor(2 *
 
 export function augmentActivities(stored: Artifacts) {
   return {
-    async augment({ pool, size, views, seed, shard, to = shard + 1, segment }: AugmentInput): Promise<AugmentResult> {
+    async augment({ pool, size, views, seed, shard, to = shard + 1, segment, own }: AugmentInput): Promise<AugmentResult> {
       return attempt(async ({ progress, check, signal, number, run }) => {
         const artifacts = stored.until(signal);
         const { shards } = await openSet(artifacts, pool);
@@ -38,7 +38,7 @@ export function augmentActivities(stored: Artifacts) {
         };
         for (const entry of entries) {
           check();
-          const identity = viewsOf(entry.digest, size, views, seed, segment);
+          const identity = viewsOf(entry.digest, size, views, seed, segment, own);
           if (await artifacts.findWhole('views', identity.key)) {
             done += entry.images * (segment.to - segment.from);
             tell();
