@@ -31,7 +31,7 @@ const BUCKET = 'pipeline-test';
 let workers: Workers;
 beforeAll(async () => {
   workers = await startWorkers(inject('services'), BUCKET);
-}, 90_000);
+}, 300_000);
 afterAll(() => workers?.stop());
 
 const activitiesOf = (id: string) => workers.activitiesOf(id);

@@ -10,6 +10,7 @@ import { QUEUES, WORKFLOW_TYPE, type WorkerKind } from '../../contracts/queues.t
 import type { RecipeInput } from '../../contracts/recipe.ts';
 import type { RunResult } from '../../contracts/scores.ts';
 import type { Services } from '../../contracts/services.ts';
+import { ownNamespace } from '../servers.ts';
 
 export const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
 
@@ -40,8 +41,10 @@ export type Workers = {
   stop(): Promise<void>;
 };
 
-/** Start the three workers and wait until they serve. */
-export async function startWorkers({ temporal, s3 }: Services, bucket: string): Promise<Workers> {
+/** Start the three workers and wait until they serve, in a namespace of the bucket's name. */
+export async function startWorkers(services: Services, bucket: string): Promise<Workers> {
+  const { s3 } = services;
+  const temporal = await ownNamespace(services.temporal, bucket);
   const scratch = await mkdtemp(join(tmpdir(), 'fewlabels-test-scratch-'));
   const env = {
     ...process.env,
@@ -96,7 +99,7 @@ async function untilReady(child: ChildProcess): Promise<void> {
   };
   child.stdout?.on('data', hear);
   child.stderr?.on('data', hear);
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 180_000; // they compile their code, on a machine that may do much else
   while (!said.includes('ready')) {
     if (child.exitCode !== null || Date.now() > deadline) throw new Error(`Cannot test as a worker must get ready: ${said}`);
     await sleep(50);
