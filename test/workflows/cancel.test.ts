@@ -6,8 +6,6 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { failureOf } from '../../cli/failure-text.ts';
 import type { RecipeInput } from '../../contracts/recipe.ts';
 import type { RunResult } from '../../contracts/scores.ts';
-import { openS3 } from '../../store/s3.ts';
-import { listed } from '../../store/store.ts';
 import { type FaultyProxy, openFaultyProxy } from '../store/faulty-proxy.ts';
 import { startWorkers, TINY, type Workers } from './workers.ts';
 
@@ -26,8 +24,7 @@ beforeAll(async () => {
   proxy = await openFaultyProxy(services.s3.endpoint);
   workers = await startWorkers({ ...services, s3: { ...services.s3, endpoint: proxy.endpoint } }, BUCKET);
   undisturbed = await workers.run('undisturbed', RECIPE);
-  const store = await openS3({ ...services.s3, bucket: BUCKET });
-  await store.remove(await listed(store, ''));
+  await workers.emptyBucket();
 }, PATIENCE_MS);
 afterAll(async () => {
   await workers?.stop();

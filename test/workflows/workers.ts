@@ -6,10 +6,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
+import { Manifest, STAGES } from '../../contracts/artifacts.ts';
 import { QUEUES, WORKFLOW_TYPE, type WorkerKind } from '../../contracts/queues.ts';
 import type { RecipeInput } from '../../contracts/recipe.ts';
 import type { RunResult } from '../../contracts/scores.ts';
 import type { Services } from '../../contracts/services.ts';
+import { openS3 } from '../../store/s3.ts';
+import { listed } from '../../store/store.ts';
 import { ownNamespace } from '../servers.ts';
 
 export const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
@@ -32,6 +35,10 @@ export type Workers = {
   run(id: string, recipe: unknown): Promise<RunResult>;
   /** Activity types that a run scheduled, with how often. */
   activitiesOf(id: string): Promise<Record<string, number>>;
+  /** Manifests of the finished artifacts of a stage, and a way to make the bucket forget them. */
+  artifactsOf(stage: 'representation' | 'classifier'): Promise<{ manifests: Manifest[]; forget(): Promise<void> }>;
+  /** Nothing that was made is found again. */
+  emptyBucket(): Promise<void>;
   start(id: string, recipe: RecipeInput): ReturnType<Client['workflow']['start']>;
   processOf(kind: WorkerKind): ChildProcess;
   /** SIGKILL a worker and start another. */
@@ -63,7 +70,10 @@ export async function startWorkers(services: Services, bucket: string): Promise<
     processes.set(kind, child);
     await untilReady(child);
   };
-  await Promise.all(KINDS.map(launch));
+  await Promise.all(KINDS.map(launch)).catch((error: unknown) => {
+    for (const child of processes.values()) child.kill('SIGKILL');
+    throw error;
+  });
   const connection = await Connection.connect({ address: temporal.address });
   const client = new Client({ connection, namespace: temporal.namespace });
   const start = (workflowId: string, recipe: unknown) =>
@@ -77,6 +87,17 @@ export async function startWorkers(services: Services, bucket: string): Promise<
       const { events } = await client.workflow.getHandle(id).fetchHistory();
       const names = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name ?? []);
       return Object.fromEntries([...new Set(names)].map((name) => [name, names.filter((other) => other === name).length]));
+    },
+    async artifactsOf(stage) {
+      const store = await openS3({ ...s3, bucket });
+      const keys = await listed(store, `${STAGES[stage].prefix}/`);
+      const finished = keys.filter((key) => /^[^/]+\/[0-9a-f]{32}\/manifest\.json$/.test(key)); // not those of checkpoints
+      const texts = await Promise.all(finished.map((key) => store.get(key)));
+      return { manifests: texts.map((text) => Manifest.parse(JSON.parse(String(text)))), forget: () => store.remove(keys) };
+    },
+    async emptyBucket() {
+      const store = await openS3({ ...s3, bucket });
+      await store.remove(await listed(store, ''));
     },
     processOf,
     async kill(kind) {
