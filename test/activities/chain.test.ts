@@ -2,7 +2,7 @@
 import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { type Training, trainSegment } from '../../activities/chain.ts';
 import type { CurvePoint } from '../../contracts/progress.ts';
 import type { PretrainJob } from '../../contracts/trainer.ts';
@@ -12,6 +12,8 @@ import { pretrain } from '../../learning/loops/pretrain.ts';
 import { type Artifacts, openArtifacts } from '../../store/artifacts.ts';
 import { openMemory } from '../../store/memory.ts';
 import { architecture, CLASSES, pixelsOf, SIZE, scratch, settings, supply, surroundings } from '../learning/loops/scratch.ts';
+
+vi.setConfig({ testTimeout: 300_000 });
 
 const identity = { stage: 'representation' as const, key: 'chain', slice: {}, inputs: [] };
 const attempt = {

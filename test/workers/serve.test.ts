@@ -40,7 +40,7 @@ test('serve: with FEWLABELS_IDLE_EXIT a worker without work ends by itself, in o
   const { status, said } = await served('training', inject('services').temporal, { FEWLABELS_IDLE_EXIT: '1' });
   expect(status).toBe(0);
   expect(said).toMatch(/ready: training worker[\s\S]*ends: no work for 1 s/);
-}, 300_000);
+}, 900_000);
 
 test('serve: with FEWLABELS_TASKS a worker takes so many tasks, ends in order, and leaves the others to the next one, untouched', async () => {
   const temporal = await ownNamespace(inject('services').temporal, 'serve-test');
@@ -67,9 +67,9 @@ test('serve: with FEWLABELS_TASKS a worker takes so many tasks, ends in order, a
   });
   await client.connection.close();
   await connection.close();
-}, 300_000);
+}, 900_000);
 
 test('serve: a pipeline worker counts no tasks, as runs need it to stay', async () => {
   const { status, said } = await served('pipeline', inject('services').temporal, { FEWLABELS_TASKS: '1' });
   expect([status, said]).toEqual([1, expect.stringContaining('Cannot count tasks as a pipeline worker must stay')]);
-}, 120_000);
+}, 600_000);

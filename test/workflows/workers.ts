@@ -64,13 +64,18 @@ export async function startWorkers(services: Services, bucket: string): Promise<
     FEWLABELS_SCRATCH: scratch,
   };
   const processes = new Map<WorkerKind, ChildProcess>();
+  let areToEnd = false;
   const launch = async (kind: WorkerKind) => {
     const entry = fileURLToPath(new URL(`../../workers/${kind}.ts`, import.meta.url));
     const child = spawn(process.execPath, ['--import', 'tsx', entry], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     processes.set(kind, child);
+    child.once('exit', () => {
+      if (processes.get(kind) === child && !areToEnd) launch(kind).catch(() => undefined); // as `fewlabels up` does
+    });
     await untilReady(child);
   };
   await Promise.all(KINDS.map(launch)).catch((error: unknown) => {
+    areToEnd = true;
     for (const child of processes.values()) child.kill('SIGKILL');
     throw error;
   });
@@ -101,11 +106,14 @@ export async function startWorkers(services: Services, bucket: string): Promise<
     },
     processOf,
     async kill(kind) {
-      await ended(processOf(kind), 'SIGKILL');
+      const killed = processOf(kind);
+      processes.delete(kind); // nobody else starts another one
+      await ended(killed, 'SIGKILL');
       await launch(kind);
     },
-    trainers: () => childrenOf(processOf('training').pid ?? 0),
+    trainers: () => childrenOf(processOf('training')?.pid ?? 0),
     async stop() {
+      areToEnd = true;
       await Promise.all([...processes.values()].map((child) => ended(child, 'SIGTERM')));
       await connection.close();
       await rm(scratch, { recursive: true, force: true });
