@@ -15,6 +15,8 @@ export type Attempt = {
   signal: AbortSignal;
   /** Throws CancelledFailure once the signal is aborted. Call between pieces of work. */
   check(): void;
+  /** Say something in the worker's log. */
+  warn(text: string): void;
   /** Which attempt this is, for the record. */
   number: number;
   run: string;
@@ -45,6 +47,7 @@ export async function attempt<T>(work: (attempt: Attempt) => Promise<T>): Promis
       check: () => {
         if (signal.aborted) throw new CancelledFailure('cancelled');
       },
+      warn: (text) => context.log.warn(text),
       number: info.attempt,
       run: info.workflowExecution?.workflowId ?? '',
     });

@@ -17,10 +17,11 @@ import { viewsFile } from './views.ts';
 /** Images rendered between two looks at the event loop: enough to fill the groups of the renderer, few enough that heartbeats go out. */
 export const chunkImages = (size: number): number => Math.max(16, Math.floor(2 ** 20 / size ** 2));
 
-export function augmentActivities(artifacts: Artifacts) {
+export function augmentActivities(stored: Artifacts) {
   return {
-    async augment({ pool, size, views, seed, shard, to = shard + 1, segment }: AugmentInput): Promise<AugmentResult> {
-      return attempt(async ({ progress, check, number, run }) => {
+    async augment({ pool, size, views, seed, shard, to = shard + 1, segment, own }: AugmentInput): Promise<AugmentResult> {
+      return attempt(async ({ progress, check, signal, number, run }) => {
+        const artifacts = stored.until(signal);
         const { shards } = await openSet(artifacts, pool);
         const entries = shards.slice(shard, to);
         if (entries.length < to - shard)
@@ -37,7 +38,7 @@ export function augmentActivities(artifacts: Artifacts) {
         };
         for (const entry of entries) {
           check();
-          const identity = viewsOf(entry.digest, size, views, seed, segment);
+          const identity = viewsOf(entry.digest, size, views, seed, segment, own);
           if (await artifacts.findWhole('views', identity.key)) {
             done += entry.images * (segment.to - segment.from);
             tell();

@@ -10,6 +10,7 @@ import { Failure } from '../contracts/failures.ts';
 import type { CurvePoint, Reviewed } from '../contracts/progress.ts';
 import type { ChainState } from '../contracts/stages.ts';
 import type { TrainerJob } from '../contracts/trainer.ts';
+import type { Artifacts } from '../store/artifacts.ts';
 import type { Rejected } from '../store/checkpoints.ts';
 import type { Attempt } from './attempt.ts';
 import { isAway } from './away.ts';
@@ -113,17 +114,18 @@ export async function trainSegment<Kind extends string>(
   settings: TrainerSettings,
 ): Promise<ChainState<Ref<Kind>>> {
   const { kind, identity, epochs, from = 0, until } = training;
-  const { artifacts } = settings;
-  const start = await chainState(kind, identity, settings);
+  const { artifacts } = settings; // for what is to be kept after a cancellation, too
+  const heeding = { ...settings, artifacts: artifacts.until(attempt.signal) };
+  const start = await chainState(kind, identity, heeding);
   const { epochsDone, result, loss, warning, review } = start;
   if (result || (epochsDone >= until && until < epochs)) return { epochsDone, result, loss, warning, review };
 
   let checkpoint: Awaited<ReturnType<typeof fetchCheckpoint>>;
   try {
-    checkpoint = await fetchCheckpoint(identity, start, settings);
+    checkpoint = await fetchCheckpoint(identity, start, heeding);
     if (!checkpoint && from > 0) throw vanished(identity, from);
   } catch (error) {
-    const now = await chainState(kind, identity, settings).catch(() => undefined);
+    const now = await chainState(kind, identity, heeding).catch(() => undefined);
     if (now?.result) return now; // another run has finished it since, and its checkpoints went
     throw error;
   }
@@ -189,9 +191,9 @@ export async function modelFile(
   name: string,
   stage: 'representation' | 'classifier' | 'student',
   key: string,
-  settings: TrainerSettings,
+  artifacts: Artifacts,
 ): Promise<{ file: InputFile; manifest: Manifest }> {
-  const manifest = await settings.artifacts.find(stage, key);
+  const manifest = await artifacts.find(stage, key);
   if (!manifest) throw new Failure('DataIntegrity', `Cannot read the ${stage} as its manifest is gone: ${key}`);
   return { file: { name, content: objectNamed(manifest, MODEL_FILE) }, manifest };
 }

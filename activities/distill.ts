@@ -13,18 +13,18 @@ import { openSet, shardFiles } from './shardset.ts';
 import type { InputFile, TrainerSettings } from './trainer.ts';
 
 export function distillActivities(settings: TrainerSettings) {
-  const { artifacts } = settings;
   return {
     async distill(input: DistillInput): Promise<DistillResult> {
       return attempt(async (current) => {
+        const artifacts = settings.artifacts.until(current.signal);
         const { images, labels, teacher, otherTeachers = [], representation, distill, seed, compute, segment } = input;
         const { architecture, pretrained, ...identity } = studentOf(input);
         const { shards } = await openSet(artifacts, images.pool);
         const teachers = await Promise.all(
-          [teacher, ...otherTeachers].map(({ key }, i) => modelFile(teacherFile(i), 'classifier', key, settings)),
+          [teacher, ...otherTeachers].map(({ key }, i) => modelFile(teacherFile(i), 'classifier', key, artifacts)),
         );
         const start = pretrained
-          ? [(await modelFile('representation.safetensors', 'representation', representation.key, settings)).file]
+          ? [(await modelFile('representation.safetensors', 'representation', representation.key, artifacts)).file]
           : [];
         const drawn = distill.labelled > 0 ? await readPositions(artifacts, labels) : undefined;
         const job = {

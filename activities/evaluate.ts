@@ -6,6 +6,7 @@ import type { Score, ScoreKind } from '../contracts/scores.ts';
 import type { EvaluateInput, EvaluateResult } from '../contracts/stages.ts';
 import type { Architecture } from '../contracts/trainer.ts';
 import { inputFile } from '../learning/feed.ts';
+import type { Artifacts } from '../store/artifacts.ts';
 import { attempt } from './attempt.ts';
 import { modelFile } from './chain.ts';
 import { evaluationOf } from './identity.ts';
@@ -22,10 +23,10 @@ export const EXAMPLES_FILE = 'examples.safetensors';
 const MOST_LABELLED = 131_072;
 
 export function evaluateActivities(settings: TrainerSettings) {
-  const { artifacts } = settings;
   return {
     async evaluate(input: EvaluateInput): Promise<EvaluateResult> {
       return attempt(async (current) => {
+        const artifacts = settings.artifacts.until(current.signal);
         const { images, draw, labels, representation, evaluationCrop, compute, graded } = input;
         const identity = evaluationOf(images.test, draw, input);
         const found = await artifacts.findWhole('evaluation', identity.key);
@@ -36,11 +37,11 @@ export function evaluateActivities(settings: TrainerSettings) {
         const given = MODELS.flatMap((name) => (input[name] ? [{ name, key: input[name].key }] : []));
         const models = await Promise.all(
           given.map(({ name, key }, i) =>
-            modelFile(`model-${i}.safetensors`, name === 'student' ? 'student' : 'classifier', key, settings),
+            modelFile(`model-${i}.safetensors`, name === 'student' ? 'student' : 'classifier', key, artifacts),
           ),
         );
-        const frozen = representation && (await frozenOf(representation, labels, images));
-        const heldOut = labels.heldOut ? await labelledOf(labels, images, 'heldOut') : undefined;
+        const frozen = representation && (await frozenOf(artifacts, representation, labels, images));
+        const heldOut = labels.heldOut ? await labelledOf(artifacts, labels, images, 'heldOut') : undefined;
         const job = {
           kind: 'evaluate' as const,
           frozen: frozen?.job,
@@ -82,7 +83,7 @@ export function evaluateActivities(settings: TrainerSettings) {
                 { name: EVALUATION_FILE, body, contentType: 'application/json' },
                 { name: EXAMPLES_FILE, body: examples },
               ];
-              const manifest = await artifacts.commit({
+              const manifest = await settings.artifacts.commit({
                 ...identity,
                 objects,
                 facts: { scores },
@@ -99,14 +100,19 @@ export function evaluateActivities(settings: TrainerSettings) {
   };
 
   /** What a trainer needs to measure the representation by the images of this draw: their packs come before the shards of the test set. */
-  async function frozenOf({ key }: RepresentationRef, labels: LabelsRef, images: ImagesRef) {
-    const { file, manifest } = await modelFile('representation.safetensors', 'representation', key, settings);
+  async function frozenOf(artifacts: Artifacts, { key }: RepresentationRef, labels: LabelsRef, images: ImagesRef) {
+    const { file, manifest } = await modelFile('representation.safetensors', 'representation', key, artifacts);
     const architecture = { ...(manifest.facts.architecture as Architecture), headLayers: 0, classes: images.classes.length };
-    const packs = await labelledOf(labels, images);
+    const packs = await labelledOf(artifacts, labels, images);
     return { job: { architecture, labelled: packs.files }, files: [file], packs };
   }
 
-  async function labelledOf(labels: LabelsRef, { pool, size }: ImagesRef, which: 'positions' | 'heldOut' = 'positions'): Promise<Packs> {
+  async function labelledOf(
+    artifacts: Artifacts,
+    labels: LabelsRef,
+    { pool, size }: ImagesRef,
+    which: 'positions' | 'heldOut' = 'positions',
+  ): Promise<Packs> {
     const positions = (await readPositions(artifacts, labels, which)).subarray(0, MOST_LABELLED);
     return packsOf(artifacts, (await openSet(artifacts, pool)).shards, positions, size);
   }

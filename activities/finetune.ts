@@ -13,10 +13,10 @@ import { openSet, readLabels, shardFiles } from './shardset.ts';
 import type { InputFile, TrainerSettings } from './trainer.ts';
 
 export function finetuneActivities(settings: TrainerSettings) {
-  const { artifacts } = settings;
   return {
     async finetune(input: FinetuneInput): Promise<FinetuneResult> {
       return attempt(async (current) => {
+        const artifacts = settings.artifacts.until(current.signal);
         const { images, labels, representation, finetune, seed, compute } = input;
         const { architecture, ...identity } = classifierOf(input);
         const found = await artifacts.findWhole('classifier', identity.key);
@@ -33,7 +33,7 @@ export function finetuneActivities(settings: TrainerSettings) {
         const plan = planTraining({ ...finetune, images: labels.images });
         const { epochs } = plan;
         const files = async function* (): AsyncGenerator<InputFile> {
-          if (representation) yield (await modelFile('representation.safetensors', 'representation', representation.key, settings)).file;
+          if (representation) yield (await modelFile('representation.safetensors', 'representation', representation.key, artifacts)).file;
           if (judged) yield* packFiles('judged', judged);
         };
         const job = {

@@ -28,8 +28,16 @@ export const shardOf = (size: number, fingerprint: string, shard: number) => ide
 export const sealedOf = (plan: string) => identity('set', { sealed: true }, [plan]);
 export const setOf = (classes: string[], size: number, shardDigests: string[]) => identity('set', { classes, size }, shardDigests);
 
-export function viewsOf(shardDigest: string, size: number, views: Recipe['views'], seed: number, { from, to }: Segment): Identity {
-  return identity('views', { ...viewSettings(views, size), seed, from, to }, [shardDigest]);
+/** @param own  the run that they are of alone; shared by all runs where it is missing */
+export function viewsOf(
+  shardDigest: string,
+  size: number,
+  views: Recipe['views'],
+  seed: number,
+  { from, to }: Segment,
+  own?: string,
+): Identity {
+  return identity('views', { ...viewSettings(views, size), seed, from, to, own }, [shardDigest]);
 }
 
 export const startOf = (fileDigest: string) => identity('start', {}, [fileDigest]);

@@ -10,15 +10,17 @@ import type { Artifacts } from '../store/artifacts.ts';
 import { type Attempt, attempt } from './attempt.ts';
 import { type Identity, labelsOf, splitOf } from './identity.ts';
 import { idsOfSet, objectNamed, openSet, readLabels } from './shardset.ts';
+import { treesUntil } from './trees.ts';
 
 const POSITIONS_FILE = 'positions.safetensors';
 
-export function labelActivities(artifacts: Artifacts, openTree: OpenTree) {
+export function labelActivities(stored: Artifacts, openTree: OpenTree) {
   return {
     async drawLabels({ images, draw, seed, calibration = 0 }: DrawLabelsInput): Promise<DrawLabelsResult> {
       return attempt(async (current) => {
+        const artifacts = stored.until(current.signal);
         const classes = images.classes.length;
-        const ids = 'file' in draw ? await readIds(draw.file, openTree) : undefined;
+        const ids = 'file' in draw ? await readIds(draw.file, treesUntil(current.signal, openTree)) : undefined;
         const identity = labelsOf(images.pool, classes, draw, seed, calibration, ids);
         const found = await artifacts.findWhole('labels', identity.key);
         if (found) return { kind: 'labels', key: found.key, digest: found.digest, ...counts(found.facts) };
@@ -39,6 +41,7 @@ export function labelActivities(artifacts: Artifacts, openTree: OpenTree) {
 
     async splitLabels({ images, labels, seed, share }: SplitLabelsInput): Promise<SplitLabelsResult> {
       return attempt(async (current) => {
+        const artifacts = stored.until(current.signal);
         const { manifest } = await openSet(artifacts, images.pool);
         const drawn = await readPositions(artifacts, labels);
         const all = await readLabels(artifacts, manifest);

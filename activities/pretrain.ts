@@ -25,11 +25,11 @@ import { viewsFile } from './views.ts';
 const [MOST_KNOWN, MOST_JUDGED] = [4096, 1024];
 
 export function pretrainActivities(settings: TrainerSettings) {
-  const { artifacts } = settings;
   return {
     async pretrain(input: PretrainInput): Promise<PretrainResult> {
       return attempt(async (current) => {
-        const { images, start, pretrain, views, seed, compute, segment, where = 'workers' } = input;
+        const artifacts = settings.artifacts.until(current.signal);
+        const { images, start, pretrain, views, seed, compute, segment, own, where = 'workers' } = input;
         const { architecture, ...identity } = representationOf(input);
         const { shards } = await openSet(artifacts, images.pool);
         const probe = input.probe && (await probeOf(artifacts, input.probe, input, shards));
@@ -59,7 +59,7 @@ export function pretrainActivities(settings: TrainerSettings) {
           windowImages: windowImages(images.size, VIEWS),
         };
         const supply = (step: number) => {
-          const wanted = { shards, size: images.size, views, seed, segment, files: shardFiles(cut, step, until) };
+          const wanted = { shards, size: images.size, views, seed, segment, own, files: shardFiles(cut, step, until) };
           return where === 'device' ? supplyImages(wanted) : supplyViews(artifacts, wanted);
         };
         return trainSegment({ ...training, supply, made: { views: where } }, current, settings).catch(async (error: unknown) => {
@@ -73,8 +73,9 @@ export function pretrainActivities(settings: TrainerSettings) {
 export function representationActivities(settings: TrainerSettings) {
   return {
     async findRepresentation(input: PretrainRecipe & { images: ImagesRef }): Promise<PretrainResult> {
-      return attempt(async () => {
-        const state = await chainState('representation' as const, representationOf(input), settings);
+      return attempt(async ({ signal }) => {
+        const heeding = { ...settings, artifacts: settings.artifacts.until(signal) };
+        const state = await chainState('representation' as const, representationOf(input), heeding);
         const { epochsDone, result, loss, warning, review } = state;
         return { epochsDone, result, loss, warning, review };
       });
@@ -122,13 +123,14 @@ type ViewsWanted = {
   views: Recipe['views'];
   seed: number;
   segment: Segment;
+  own?: string;
   files: ReturnType<typeof shardFiles>;
 };
 
 /** View files in the order in which the trainer reads them. */
-export function* supplyViews(artifacts: Artifacts, { shards, size, views, seed, segment, files }: ViewsWanted) {
+export function* supplyViews(artifacts: Artifacts, { shards, size, views, seed, segment, own, files }: ViewsWanted) {
   const found = async (epoch: number, shard: number): Promise<StoredObject> => {
-    const manifest = await artifacts.find('views', viewsOf(shards[shard]?.digest ?? '', size, views, seed, segment).key);
+    const manifest = await artifacts.find('views', viewsOf(shards[shard]?.digest ?? '', size, views, seed, segment, own).key);
     if (manifest) return objectNamed(manifest, viewsFile(epoch));
     const rule = `views of shard ${shard + 1} are not there: they were deleted or never written`;
     throw new Failure('ViewsMissing', `Cannot pretrain epoch ${epoch + 1} as ${rule}`);

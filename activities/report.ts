@@ -24,10 +24,11 @@ type Measured = {
   examples: { id: string; label: number; predictions: Record<ModelKind, { class: number; probability: number }> }[];
 };
 
-export function reportActivities(artifacts: Artifacts) {
+export function reportActivities(stored: Artifacts) {
   return {
     async writeReport(input: WriteReportInput): Promise<WriteReportResult> {
-      return attempt(async ({ number, run }) => {
+      return attempt(async ({ signal, number, run }) => {
+        const artifacts = stored.until(signal);
         const { recipe, images, representation, models } = input;
         const inputs = models.flatMap(({ baseline, classifier, student, evaluation }) =>
           [baseline, classifier, student, evaluation].map(({ digest }) => digest),

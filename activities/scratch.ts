@@ -4,9 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import { constants, readlinkSync } from 'node:fs';
-import { access, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { identify, isRunning, type ProcessId, signal } from '../infra/local/processes.ts';
 
@@ -16,6 +16,8 @@ const HERE = short(`${hostname()} ${pidNamespace()}`);
 const nameOf = ({ pid, started }: ProcessId) => `fewlabels-${HERE}-${pid}-${short(started)}`;
 /** The places are missing in names of older versions. */
 const NAME = /^fewlabels-(?:([0-9a-f]{8})-)?(\d+)-(?:[0-9a-f]{8}-)?/;
+/** In the name of a folder that no process works in any more. */
+const NOBODY: ProcessId = { pid: 0, started: '' };
 const TRAINER_FILE = 'trainer.json';
 
 const TOUCH_EVERY_MS = 60_000;
@@ -58,6 +60,25 @@ export async function noteTrainer(folder: string, pid: number): Promise<void> {
 }
 
 /**
+ * Delete a folder of this process. Where its trainer is still there, as no signal ends what hangs in the kernel, the folder gets a name that
+ * nobody owns instead, so that it is swept when the trainer is gone.
+ * @returns why it is still there
+ */
+export async function dropFolder(folder: string): Promise<string | undefined> {
+  const trainer = await trainerOf(folder);
+  if (!isRunning(trainer)) {
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    return undefined;
+  }
+  const left = join(dirname(folder), `${nameOf(NOBODY)}-${basename(folder).slice(-6)}`);
+  await rename(folder, left);
+  return `${stillThere(trainer)}: its folder is swept when it is gone: ${left}`;
+}
+
+const stillThere = ({ pid }: ProcessId) =>
+  `Trainer ${pid} does not end by SIGKILL, as it hangs in the kernel: see to its disk or its device`;
+
+/**
  * Delete what owners that are gone left behind, and end a trainer that still works there: one that hangs in native code outlives its
  * supervisor, and holds the memory of the device.
  * @returns what could not be deleted, and why
@@ -80,20 +101,28 @@ export async function sweepScratch(scratch: string): Promise<string[]> {
 async function isAbandoned(name: string, path: string): Promise<boolean> {
   const [, place, pid] = NAME.exec(name) ?? [];
   if (pid === undefined) return false;
-  if (place !== HERE) return Date.now() - (await stat(path)).mtimeMs > UNTOUCHED_MS;
+  const isUntouched = async () => Date.now() - (await stat(path)).mtimeMs > UNTOUCHED_MS;
+  if (place === undefined) return identify(Number(pid)) === undefined && isUntouched(); // older versions did not touch them
+  if (place !== HERE) return isUntouched();
   const owner = identify(Number(pid));
   return owner === undefined || !name.startsWith(`${nameOf(owner)}-`);
 }
 
 const END_MS = 5_000;
 
+/** @throws Error when it does not end */
 async function endTrainer(folder: string): Promise<void> {
-  const id = await readFile(join(folder, TRAINER_FILE), 'utf8')
-    .then((text) => JSON.parse(text) as ProcessId)
-    .catch(() => undefined); // none was started, or the word is torn
+  const id = await trainerOf(folder);
   if (!isRunning(id)) return;
   signal(id, 'SIGKILL');
   for (let waited = 0; waited < END_MS && isRunning(id); waited += 50) await sleep(50);
+  if (isRunning(id)) throw new Error(stillThere(id));
+}
+
+async function trainerOf(folder: string): Promise<ProcessId | undefined> {
+  return readFile(join(folder, TRAINER_FILE), 'utf8')
+    .then((text) => JSON.parse(text) as ProcessId)
+    .catch(() => undefined); // none was started, or the word is torn
 }
 
 function pidNamespace(): string {

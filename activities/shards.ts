@@ -13,6 +13,7 @@ import { sha256 } from '../store/digest.ts';
 import { attempt } from './attempt.ts';
 import { planOf, sealedOf, setOf, shardOf } from './identity.ts';
 import { LABELS_FILE, labelsOfShards, objectNamed, shardName } from './shardset.ts';
+import { treesUntil } from './trees.ts';
 
 export type ImageTrees = OpenTree;
 const SHARD_FILE = 'shard.safetensors';
@@ -23,12 +24,13 @@ const ASIDE_EXAMPLES = 20;
 type PlanFacts = { setAsideLimit: number };
 type ShardFacts = { images: number; labelled: number; setAside: SetAside };
 
-export function surveyActivities(artifacts: Artifacts, openTree: ImageTrees) {
+export function surveyActivities(stored: Artifacts, openTree: ImageTrees) {
   return {
     async survey({ images, seed }: SurveyInput): Promise<SurveyResult> {
-      return attempt(async ({ number, run }) => {
-        const plan = await planShards({ images, seed, openTree });
-        const identity = planOf(images, await digestOf(plan));
+      return attempt(async ({ check, signal, number, run }) => {
+        const artifacts = stored.until(signal);
+        const plan = await planShards({ images, seed, openTree: treesUntil(signal, openTree) });
+        const identity = planOf(images, await digestOf(plan, check));
         const sealed = await findSealed(artifacts, identity.key);
         const shards = plan.header.pool.shards + plan.header.test.shards;
         if (sealed) return { plan: identity.key, shards, images: sealed };
@@ -44,7 +46,8 @@ export function surveyActivities(artifacts: Artifacts, openTree: ImageTrees) {
     },
 
     async seal({ plan }: SealInput): Promise<SealResult> {
-      return attempt(async ({ number, run }) => {
+      return attempt(async ({ signal, number, run }) => {
+        const artifacts = stored.until(signal);
         const { header, manifest } = await openPlan(artifacts, plan);
         const shards = await readShardManifests(artifacts, header);
         const setAside = sumAside(shards);
@@ -59,10 +62,11 @@ export function surveyActivities(artifacts: Artifacts, openTree: ImageTrees) {
   };
 }
 
-export function shardActivities(artifacts: Artifacts, openTree: ImageTrees) {
+export function shardActivities(stored: Artifacts, openTree: ImageTrees) {
   return {
     async shard({ plan, shard: first, to = first + 1 }: ShardInput): Promise<ShardResult> {
       return attempt(async ({ progress, check, signal, number, run }) => {
+        const artifacts = stored.until(signal);
         const { header, manifest } = await openPlan(artifacts, plan);
         const written: ShardResult = { images: 0, setAside: 0 };
         for (let shard = first; shard < to; shard++) {
@@ -82,7 +86,7 @@ export function shardActivities(artifacts: Artifacts, openTree: ImageTrees) {
           if (found) return resultOf(found);
 
           const chunk = decodeChunk((await artifacts.read(objectNamed(manifest, chunkFile(shard)))).toString());
-          const { bytes, images, setAside } = await writeShard(chunk, header.size, openTree, { onProgress, signal });
+          const { bytes, images, setAside } = await writeShard(chunk, header.size, treesUntil(signal, openTree), { onProgress, signal });
           const facts: ShardFacts = {
             images,
             labelled: readShard(bytes).labels.filter((label) => label >= 0).length,
@@ -114,11 +118,12 @@ function* filesOf({ header, chunks }: ShardPlan): Generator<{ name: string; text
   for (const chunk of chunks) yield { name: chunkFile(shard++), text: encodeChunk(chunk) };
 }
 
-async function digestOf(plan: ShardPlan): Promise<string> {
+async function digestOf(plan: ShardPlan, check: () => void): Promise<string> {
   const digests: string[] = [];
   for (const { text } of filesOf(plan)) {
     digests.push(sha256(text));
     await turn(); // heartbeats go out meanwhile
+    check();
   }
   return sha256(digests.join());
 }

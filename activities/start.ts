@@ -10,16 +10,18 @@ import { attempt } from './attempt.ts';
 import { startOf } from './identity.ts';
 import type { ImageTrees } from './shards.ts';
 import { objectNamed } from './shardset.ts';
+import { treesUntil } from './trees.ts';
 
 export const START_FILE = 'start.safetensors';
 const LARGEST_START = 2 ** 31; // bytes: half a thousand million weights
 
-export function startActivities(artifacts: Artifacts, openTree: ImageTrees) {
+export function startActivities(stored: Artifacts, openTree: ImageTrees) {
   return {
     async adopt({ file }: AdoptInput): Promise<AdoptResult> {
-      return attempt(async ({ number, run }) => {
+      return attempt(async ({ signal, number, run }) => {
+        const artifacts = stored.until(signal);
         const { root, name } = splitPath(file);
-        const body = await readWhole(openTree(root), name, LARGEST_START).catch((error: Error) => refuse(file, error));
+        const body = await readWhole(treesUntil(signal, openTree)(root), name, LARGEST_START).catch((error: Error) => refuse(file, error));
         check(file, body);
         const identity = startOf(sha256(body));
         const found = await artifacts.findWhole('start', identity.key);

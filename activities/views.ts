@@ -10,15 +10,16 @@ export function viewsFile(epoch: number): string {
   return `epoch-${String(epoch).padStart(6, '0')}.safetensors`;
 }
 
-export function viewsActivities(artifacts: Artifacts) {
+export function viewsActivities(stored: Artifacts) {
   return {
     /** Manifest first, so that a reader never sees half of them. */
-    async deleteViews({ pool, size, views, seed, segment }: DeleteViewsInput): Promise<void> {
-      await attempt(async ({ check }) => {
+    async deleteViews({ pool, size, views, seed, segment, own }: DeleteViewsInput): Promise<void> {
+      await attempt(async ({ check, signal }) => {
+        const artifacts = stored.until(signal);
         const { shards } = await openSet(artifacts, pool);
         for (const { digest } of shards) {
           check();
-          await artifacts.remove('views', viewsOf(digest, size, views, seed, segment).key);
+          await artifacts.remove('views', viewsOf(digest, size, views, seed, segment, own).key);
         }
       });
     },

@@ -9,7 +9,12 @@ import { idleQueues, isOpen, lookAt, type Retry, type RunState } from './watch.t
 const LOOK_EVERY_MS = 1_000;
 const WORKERS_EVERY_MS = 10_000;
 const RECONNECT_AFTER_MS = 10_000;
+/** Between two pieces of work nobody warns for some seconds: a line that was away for so many looks is news again. */
+const NEWS_AFTER_LOOKS = 15;
 const PAUSED = '⏸ paused; `fewlabels resume` goes on';
+
+/** Lines that were said, and for how many looks they have not stood since. */
+export type Told = Map<string, number>;
 
 export type Following = {
   display: Display;
@@ -29,7 +34,8 @@ export async function follow(
 ): Promise<{ state: RunState; session: Session } | undefined> {
   let session = first;
   let lostAt: number | undefined;
-  const told = new Set<string>();
+  const told: Told = new Map();
+  const toldIdle = new Set<string>();
   let workersAt = 0;
   let idle: string[] = [];
   while (!interrupted.aborted) {
@@ -41,7 +47,7 @@ export async function follow(
       if (!isOpen(state.status)) return { state, session };
       if (Date.now() - workersAt > WORKERS_EVERY_MS) {
         workersAt = Date.now();
-        idle = await tellIdle(session, display, told, idle);
+        idle = await tellIdle(session, display, toldIdle, idle);
       }
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) throw error;
@@ -58,26 +64,29 @@ export async function follow(
 export function show(
   { progress, beats, retries, stuck }: Pick<RunState, 'progress' | 'beats' | 'retries' | 'stuck'>,
   display: Display,
-  told: Set<string>,
+  told: Told,
 ): void {
   if (progress) display.update(stageRows(progress, beats));
   const tries = retries.map(({ activity, attempt, reason }: Retry) => `↻ ${activity}: attempt ${attempt}, as ${reason}`);
   const warnings = [progress?.warning, ...beats.map(({ warning }) => warning)].flatMap((warning) => (warning ? [`⚠ ${warning}`] : []));
   if (progress && !progress.paused) told.delete(PAUSED);
   const standing = [...(progress?.paused ? [PAUSED] : []), ...(stuck ? [`✖ ${stuck}`] : [])];
+  if (progress) for (const [line, looks] of told) told.set(line, looks + 1);
   for (const line of [...tries, ...warnings, ...standing, ...(progress?.notes ?? [])]) {
     if (!told.has(line)) display.say(line);
-    told.add(line);
+    told.set(line, 0);
   }
+  for (const [line, looks] of told) if (looks > NEWS_AFTER_LOOKS) told.delete(line);
 }
 
 /** A queue that nobody served the last time either: a worker that is just starting is no news. */
 async function tellIdle(session: Session, display: Display, told: Set<string>, before: string[]): Promise<string[]> {
   const idle = await idleQueues(session);
+  for (const queue of told) if (!idle.includes(queue)) told.delete(queue);
   for (const queue of idle.filter((name) => before.includes(name))) {
-    const line = `… nobody serves ${queue}: start a worker with \`fewlabels worker ${queue.replace('fewlabels-', '')}\``;
-    if (!told.has(line)) display.say(line);
-    told.add(line);
+    if (!told.has(queue))
+      display.say(`… nobody serves ${queue}: start a worker with \`fewlabels worker ${queue.replace('fewlabels-', '')}\``);
+    told.add(queue);
   }
   return idle;
 }

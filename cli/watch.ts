@@ -2,9 +2,10 @@
 
 import type { Client, WorkflowExecutionStatusName } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
-import { type Beat, PROGRESS_QUERY, type RunProgress } from '../contracts/progress.ts';
+import { type Beat, PROGRESS_QUERY, type Pulse, type RunProgress } from '../contracts/progress.ts';
 import { QUEUES, WORKFLOW_TYPE } from '../contracts/queues.ts';
 import type { Session } from './session.ts';
+import { type Work, workOf } from './work-lines.ts';
 
 /** A try that failed and is made again: `pretrain: attempt 2, as TrainerCrashed: …`. */
 export type Retry = { activity: string; attempt: number; reason: string };
@@ -17,6 +18,7 @@ export type RunState = {
   stuck?: string;
   beats: Beat[];
   retries: Retry[];
+  work: Work[];
 };
 
 const QUERY_TIMEOUT_MS = 3_000;
@@ -47,6 +49,10 @@ export async function lookAt({ client }: Session, run: string, { progress = true
     progress: progress ? await query().catch(() => undefined) : undefined,
     stuck: (description.raw.pendingWorkflowTask?.attempt ?? 0) >= STUCK_ATTEMPTS ? await stuckLine(client, run) : undefined,
     beats: pending.flatMap(({ heartbeatDetails }) => beatOf(heartbeatDetails?.payloads?.[0])),
+    work: pending.map(({ activityType, attempt, lastFailure, heartbeatDetails }) => {
+      const kind = lastFailure?.applicationFailureInfo?.type ?? undefined;
+      return workOf(activityType?.name ?? 'activity', attempt ?? 1, kind, pulseOf(heartbeatDetails?.payloads?.[0]), new Date());
+    }),
     retries: pending.flatMap(({ activityType, attempt, lastFailure }) => {
       if (!lastFailure || !attempt || attempt < 2) return [];
       const kind = lastFailure.applicationFailureInfo?.type;
@@ -76,12 +82,15 @@ async function stuckLine({ workflowService, options: { namespace } }: Client, wo
 }
 
 function beatOf(payload: Payload | null | undefined): Beat[] {
-  if (!payload) return [];
+  const pulse = pulseOf(payload);
+  return pulse && typeof pulse.stage === 'string' ? [pulse as Beat] : [];
+}
+
+function pulseOf(payload: Payload | null | undefined): Pulse | undefined {
   try {
-    const beat = defaultPayloadConverter.fromPayload<Beat | null | undefined>(payload);
-    return beat && typeof beat.stage === 'string' ? [beat] : [];
+    return (payload && defaultPayloadConverter.fromPayload<Pulse | null | undefined>(payload)) ?? undefined;
   } catch {
-    return []; // a heartbeat of another version; progress is not worth an error
+    return undefined; // a heartbeat of another version; progress is not worth an error
   }
 }
 

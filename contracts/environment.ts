@@ -6,6 +6,10 @@ const Seconds = z
   .string()
   .refine((text) => Number(text) > 0, 'must be a number of seconds above 0')
   .optional();
+const Count = z
+  .string()
+  .refine((text) => /^[1-9]\d{0,8}$/.test(text), 'must be a whole number above 0')
+  .optional();
 const Variables = z.object({
   TEMPORAL_ADDRESS: z.string().optional().describe('a Temporal server of yours; without it the embedded one is used'),
   TEMPORAL_NAMESPACE: z.string().default('fewlabels'),
@@ -22,6 +26,7 @@ const Variables = z.object({
   FEWLABELS_STALL_SECONDS: Seconds.describe('silence after which a trainer is taken for hung; default 600'),
   FEWLABELS_GRACE_SECONDS: Seconds.describe('what a worker takes at most to end, less than whoever sends SIGKILL grants; default 18'),
   FEWLABELS_IDLE_EXIT: Seconds.describe('time without work after which a worker ends; without it, never'),
+  FEWLABELS_TASKS: Count.describe('activities that a data or training worker takes before it ends; without it, any number'),
   FEWLABELS_LOG: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   XDG_CACHE_HOME: z.string().optional(),
   XDG_DATA_HOME: z.string().optional(),

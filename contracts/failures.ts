@@ -51,7 +51,7 @@ export const FAILURES = {
     person: 'mend the credentials and run again; it goes on where it was',
   }),
   OutOfMemory: row({
-    shows: 'network and batch do not fit in the memory of the device or the machine',
+    shows: 'network and batch do not fit in the memory of the device or the machine: TensorFlow says so, or the kernel ends the trainer',
     retryable: 'in progress',
     limit: REPEATS,
     run: 'fails when the training never took a step; else goes on from the last checkpoint, as something else may have filled the memory',

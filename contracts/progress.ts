@@ -14,8 +14,8 @@ export type Beat = {
   /** Fraction of correct answers on the training batches (contrastive or supervised). */
   accuracy?: number;
   secondsLeft?: number;
-  /** The newest one in the store, and the artifact it belongs to. */
-  checkpoint?: { step: number; key: string };
+  /** The newest one in the store, the artifact it belongs to, and when it was put there, where that is known (ISO 8601). */
+  checkpoint?: { step: number; key: string; at?: string };
   /** What the newest review found, and after how many epochs. */
   review?: Reviewed;
   /** What is going wrong without having failed, and what to change. */

@@ -50,8 +50,10 @@ export type PretrainRecipe = {
   seed: number;
   compute: Recipe['compute'];
 };
+/** Views are shared by all runs that want the same ones, unless they are `own`: of the run of that name alone. */
+type Owned = { own?: string };
 /** Of shards [shard, to); of that one alone where `to` is missing. */
-export type AugmentInput = {
+export type AugmentInput = Owned & {
   pool: ShardSetRef;
   size: number;
   views: Recipe['views'];
@@ -61,15 +63,16 @@ export type AugmentInput = {
   segment: Segment;
 };
 export type AugmentResult = { views: number };
-export type DeleteViewsInput = { pool: ShardSetRef; size: number; views: Recipe['views']; seed: number; segment: Segment };
+export type DeleteViewsInput = Owned & { pool: ShardSetRef; size: number; views: Recipe['views']; seed: number; segment: Segment };
 /** `where` settled: who renders the views; `device` is the trainer itself. Workers where it is missing. */
-export type PretrainInput = PretrainRecipe & {
-  images: ImagesRef;
-  segment: Segment;
-  where?: 'workers' | 'device';
-  /** Labelled images to score the features by (`pretrain.probeEpochs`): some to know, and those held out to ask about. */
-  probe?: { labels: LabelsRef; evaluationCrop?: number };
-};
+export type PretrainInput = PretrainRecipe &
+  Owned & {
+    images: ImagesRef;
+    segment: Segment;
+    where?: 'workers' | 'device';
+    /** Labelled images to score the features by (`pretrain.probeEpochs`): some to know, and those held out to ask about. */
+    probe?: { labels: LabelsRef; evaluationCrop?: number };
+  };
 export type PretrainResult = ChainState<RepresentationRef>;
 
 export type DrawLabelsInput = { images: ImagesRef; draw: LabelDraw; seed: number; calibration?: Recipe['labels']['calibration'] };

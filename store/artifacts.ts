@@ -7,6 +7,7 @@ import { type Manifest, type Retention, STAGES, type StageName, type StoredObjec
 import { pruneCheckpoints, type Rejected, readCheckpoints } from './checkpoints.ts';
 import { commitManifest, findManifest, findWhole, setAside } from './committing.ts';
 import { sha256, sha256OfFile } from './digest.ts';
+import { interruptible } from './interruptible.ts';
 import { attemptFolder, checkpointPlace, folderOf, isCheckpointManifest, manifestKey } from './keys.ts';
 import { manifestDigest } from './manifest.ts';
 import { listed, type Store } from './store.ts';
@@ -21,6 +22,8 @@ export type Description = { facts: Record<string, unknown>; made: Record<string,
 /** Objects of one attempt, written one by one before `commitReady`. */
 export type AttemptUpload = { put(name: string, body: NewObject['body'], contentType?: string): Promise<StoredObject> };
 export type Artifacts = {
+  /** The same, for work that may be told to stop: every wait for the store ends at once with the signal's reason when it is aborted. */
+  until(signal: AbortSignal): Artifacts;
   /** The manifest of a committed artifact, or undefined. @throws Failure 'DataIntegrity' when it is broken */
   find(stage: StageName, key: string): Promise<Manifest | undefined>;
   /**
@@ -58,6 +61,7 @@ export function openArtifacts(store: Store, writer: Record<string, unknown>): Ar
   const commitReady: Artifacts['commitReady'] = ({ stage, key, slice, inputs, objects, ...description }) =>
     commitManifest(store, manifestKey(stage, key), draft({ stage, key, slice, inputs }, objects, describe(description)));
   return {
+    until: (signal) => openArtifacts(interruptible(store, signal), writer),
     find: (stage, key) => findManifest(store, manifestKey(stage, key), { stage, key }),
     findWhole: (stage, key) => findWhole(store, manifestKey(stage, key), { stage, key }),
     async commit({ objects, ...artifact }) {

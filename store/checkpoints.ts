@@ -4,7 +4,7 @@ import type { CurvePoint } from '../contracts/progress.ts';
 import { readManifest } from './committing.ts';
 import { checkpointsOf, isCheckpointManifest, isRecord, stepOf } from './keys.ts';
 import { type Kept, kept } from './retention.ts';
-import { listed, type Store } from './store.ts';
+import { listed, onEach, type Store } from './store.ts';
 
 /** A checkpoint that cannot be used, and why. */
 export type Rejected = { step: number; reason: string };
@@ -26,9 +26,13 @@ export async function readCheckpoints(
 /** The manifests among the keys, newest first. */
 async function lookAt(store: Store, stage: StageName, key: string, keys: string[]): Promise<Looked[]> {
   const places = keys.filter(isCheckpointManifest).reverse();
-  const manifests = await Promise.all(places.map((at) => readManifest(store, at, { stage, key })));
-  return places.flatMap((at, i) => {
-    const manifest = manifests[i];
+  const manifests = new Map<string, Looked['manifest']>();
+  await onEach(places, async (at) => {
+    const manifest = await readManifest(store, at, { stage, key });
+    if (manifest) manifests.set(at, manifest);
+  });
+  return places.flatMap((at) => {
+    const manifest = manifests.get(at);
     return manifest ? [{ step: stepOf(at), manifest }] : []; // pruned since it was listed
   });
 }

@@ -15,6 +15,7 @@ import type {} from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { NAMESPACE, SEARCH_ATTRIBUTES } from '../contracts/queues.ts';
 import type { S3Access, Services, TemporalAccess } from '../contracts/services.ts';
+import { prepareTemporal } from '../infra/local/temporal.ts';
 import { findServer } from '../infra/setup/tools.js';
 import { announceSampleData } from './sample-data.ts';
 
@@ -24,8 +25,7 @@ declare module 'vitest' {
   }
 }
 
-/** A second one, as test files run side by side: workers of one namespace take each other's work. */
-export const LABELS_NAMESPACE = `${NAMESPACE}-labels`;
+const GRPC_ALREADY_EXISTS = 6;
 
 type Server = { name: string; child: ChildProcess; log: string };
 
@@ -46,6 +46,24 @@ export async function openServers(settings: string[] = []): Promise<{ services: 
 /** A Temporal server alone. */
 export async function openTemporal(settings: string[] = []): Promise<{ temporal: TemporalAccess; stop(): Promise<void> }> {
   return open<{ temporal: TemporalAccess }>({ temporal: (folder, servers) => startTemporal(folder, servers, settings) });
+}
+
+/** A namespace of its own, as test files run side by side: workers of one namespace take each other's work. */
+export async function ownNamespace({ address }: TemporalAccess, name: string): Promise<TemporalAccess> {
+  const connection = await Connection.connect({ address });
+  const retention = { seconds: 24 * 3600 } as never; // protobufjs takes plain numbers
+  await connection.workflowService.registerNamespace({ namespace: name, workflowExecutionRetentionPeriod: retention }).catch(orExists);
+  await connection.close();
+  const own = { address, namespace: name };
+  for (const deadline = Date.now() + 60_000; ; await sleep(200)) {
+    const problem = await prepareTemporal(own, { retain: false }).catch((error: unknown) => error); // it takes a while to be known
+    if (problem === undefined) return own;
+    if (Date.now() > deadline) throw problem;
+  }
+}
+
+function orExists(error: { code?: number }): void {
+  if (error.code !== GRPC_ALREADY_EXISTS) throw error;
 }
 
 type Starts<T> = { [Name in keyof T]: (folder: string, servers: Server[]) => Promise<T[Name]> };
@@ -96,10 +114,9 @@ async function startMinio(folder: string, servers: Server[]): Promise<S3Access> 
 async function startTemporal(folder: string, servers: Server[], settings: string[] = []): Promise<TemporalAccess> {
   const [port, http, metrics] = await freePorts(3);
   const ports = ['--ip', '127.0.0.1', '--port', String(port), '--http-port', String(http), '--metrics-port', String(metrics)];
-  const namespaces = [NAMESPACE, LABELS_NAMESPACE].flatMap((name) => ['--namespace', name]);
   const attributes = Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]);
   const dynamic = settings.flatMap((setting) => ['--dynamic-config-value', setting]);
-  const args = ['server', 'start-dev', '--headless', '--log-level', 'error', ...namespaces, ...ports, ...attributes, ...dynamic];
+  const args = ['server', 'start-dev', '--headless', '--log-level', 'error', '--namespace', NAMESPACE, ...ports, ...attributes, ...dynamic];
   const server = await start('temporal', args, {}, folder, servers);
   const address = `127.0.0.1:${port}`;
   await untilReady(server, async () => {

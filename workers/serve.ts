@@ -8,6 +8,7 @@ import { QUEUES, type WorkerKind } from '../contracts/queues.ts';
 import { type S3Access, servicesFromEnvironment } from '../contracts/services.ts';
 import { type Artifacts, openArtifacts } from '../store/artifacts.ts';
 import { openS3 } from '../store/s3.ts';
+import { takeTasks } from './tasks.ts';
 
 export type Serving = { environment: Environment; artifacts: Artifacts; s3: S3Access; scratch: string; graceSeconds: number; log: Logger };
 
@@ -16,7 +17,8 @@ const GRACE_SECONDS = 18;
 
 /**
  * Serve one queue until a signal ends the process. SIGTERM and SIGINT cancel what is running at once, so that a training writes
- * its last checkpoint and another worker goes on. With FEWLABELS_IDLE_EXIT it ends by itself, in order, once it had no work for so long.
+ * its last checkpoint and another worker goes on. With FEWLABELS_IDLE_EXIT it ends by itself, in order, once it had no work for so long; with
+ * FEWLABELS_TASKS when it has done so many activities.
  */
 export async function serve(kind: WorkerKind, prepare: (serving: Serving) => Promise<Partial<WorkerOptions>>): Promise<void> {
   const environment = readEnvironment(process.env);
@@ -31,7 +33,17 @@ export async function serve(kind: WorkerKind, prepare: (serving: Serving) => Pro
     const artifacts = openArtifacts(await openS3(s3), { worker: identity });
     const scratch = environment.FEWLABELS_SCRATCH ?? join(tmpdir(), 'fewlabels');
     const graceSeconds = Number(environment.FEWLABELS_GRACE_SECONDS ?? GRACE_SECONDS);
-    const options = await prepare({ environment, artifacts, s3, scratch, graceSeconds, log });
+    const { FEWLABELS_TASKS: most, FEWLABELS_IDLE_EXIT: idleSeconds } = environment;
+    const { maxConcurrentActivityTaskExecutions: atOnce, ...options } = await prepare({
+      environment,
+      artifacts,
+      s3,
+      scratch,
+      graceSeconds,
+      log,
+    });
+    if (most && options.workflowsPath) throw new Error('Cannot count tasks as a pipeline worker must stay: unset FEWLABELS_TASKS');
+    const tasks = most ? takeTasks(Number(most), atOnce) : undefined;
     const worker = await Worker.create({
       connection,
       namespace: temporal.namespace,
@@ -41,10 +53,12 @@ export async function serve(kind: WorkerKind, prepare: (serving: Serving) => Pro
       shutdownForceTime: `${graceSeconds} seconds`,
       maxHeartbeatThrottleInterval: '2 seconds', // how long a cancellation may go unnoticed
       ...options,
+      ...(tasks ? { tuner: tasks.tuner } : { maxConcurrentActivityTaskExecutions: atOnce }),
     });
     log.info(`ready: ${kind} worker serves ${QUEUES[kind]} on ${temporal.address}`);
     const running = worker.run();
-    if (environment.FEWLABELS_IDLE_EXIT) endWhenIdle(worker, Number(environment.FEWLABELS_IDLE_EXIT), log);
+    if (idleSeconds) endWhenIdle(worker, Number(idleSeconds), log);
+    void tasks?.done.then(() => endInOrder(worker, `${most} ${most === '1' ? 'task is' : 'tasks are'} done`, log));
     await running;
   } finally {
     await connection.close();
@@ -59,10 +73,15 @@ function endWhenIdle(worker: Worker, seconds: number, log: Logger): void {
     if (runState !== 'RUNNING') return clearInterval(timer);
     if (numInFlightActivities + numInFlightWorkflowActivations > 0) busy = performance.now();
     if (performance.now() - busy < seconds * 1000) return;
-    log.info(`ends: no work for ${seconds} s`);
     clearInterval(timer);
-    worker.shutdown();
+    endInOrder(worker, `no work for ${seconds} s`, log);
   }, 250);
+}
+
+function endInOrder(worker: Worker, why: string, log: Logger): void {
+  if (worker.getStatus().runState !== 'RUNNING') return; // it was told to end already
+  log.info(`ends: ${why}`);
+  worker.shutdown();
 }
 
 /** Activities a data worker runs at once. */

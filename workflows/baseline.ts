@@ -10,7 +10,7 @@ import type { Run } from './run.ts';
 
 /** @param what  names network and labels for people @param share  names the labels, whichever draw @returns also which rate it was, where others were tried */
 export async function trainBaseline(
-  { tracker, step }: Run,
+  { tracker, call, step, once }: Run,
   input: FinetuneInput,
   what: string,
   share: string,
@@ -28,7 +28,8 @@ export async function trainBaseline(
   const tried: RateChoice['tried'] = [];
   for (const base of bases) {
     const wanted = { ...input, finetune: at(base), labels: split ?? labels, judged: true, stopped: false };
-    const { accuracy } = await step(training.finetune, `try rate ${base}: ${what}`, wanted).catch(orDiverged);
+    const line = `try rate ${base}: ${what}`;
+    const { accuracy } = await once(line, () => call(training.finetune, line, wanted).catch(orDiverged)); // kept when it diverges, too
     tried.push({ base, accuracy });
     tracker.advance('classifier');
   }

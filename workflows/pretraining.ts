@@ -14,7 +14,7 @@ import type { Run } from './run.ts';
 import { epochsText } from './steps.ts';
 import { openViews } from './views.ts';
 
-/** Times that the views of one segment are written again: another run with the same ones may delete them under this one's hands. */
+/** Times that the views of one segment are written again. From the first time on no other run can delete them. */
 const WRITTEN_AGAIN = 3;
 
 export async function pretrain(run: Run, images: ImagesRef): Promise<RepresentationRef> {
@@ -45,18 +45,18 @@ export async function pretrain(run: Run, images: ImagesRef): Promise<Representat
   return trainChain(run, { stage: 'representation', found, length, epochs, train });
 
   async function train(segment: Segment): Promise<PretrainResult> {
-    const wanted = { ...input, ...(probe ? { probe } : {}), segment, where };
     for (let again = 0; ; again++) {
       await views?.write(segment);
       if (segment.to < epochs) void views?.write(segmentAt(segment.to, length, epochs));
       try {
+        const wanted = { ...input, ...(probe ? { probe } : {}), segment, where, ...views?.which(segment) };
         const state = await call(training.pretrain, `pretrain ${epochsText(segment, epochs)}`, wanted);
         tracker.warn(state.warning);
         await views?.deleteUntil(state.epochsDone);
         return state;
       } catch (error) {
         if (!isFailure(error, 'ViewsMissing') || again === WRITTEN_AGAIN) throw error;
-        views?.forget(segment);
+        views?.lost(segment);
       }
     }
   }

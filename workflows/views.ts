@@ -1,4 +1,5 @@
 /** The views of the segments under way: written by data workers, one segment ahead of the training, and deleted behind it. */
+import { workflowInfo } from '@temporalio/workflow';
 import type { ImagesRef } from '../contracts/artifacts.ts';
 import type { Segment } from '../contracts/stages.ts';
 import { data, light } from './policies.ts';
@@ -8,8 +9,13 @@ import { blockLength, epochsText, inBlocks, shardsText } from './steps.ts';
 export type Views = {
   /** Have the views of a segment written, if nobody did yet. Resolves when they are. */
   write(segment: Segment): Promise<unknown>;
-  /** They turned out to be missing: the next `write` writes them again. */
-  forget(segment: Segment): void;
+  /**
+   * They turned out to be missing: another run that shares them is done with them. The next `write` writes them again, for this run alone, so
+   * that it loses each segment's once at most, however many runs there are.
+   */
+  lost(segment: Segment): void;
+  /** Which views of the segment are meant. */
+  which(segment: Segment): { own?: string };
   /** Delete the views of all segments that end at `epoch` or before. */
   deleteUntil(epoch: number): Promise<void>;
 };
@@ -19,6 +25,8 @@ export function openViews({ recipe, tracker, call }: Run, { pool, size }: Images
   const { views, seed } = recipe;
   const { epochs } = recipe.pretrain;
   const written = new Map<number, { segment: Segment; ready: Promise<unknown> }>();
+  const own = new Set<number>();
+  const which = ({ from }: Segment) => (own.has(from) ? { own: workflowInfo().workflowId } : {});
   const counted = new Set<number>(); // those that are written again count once
   tracker.expect('views', segments * pool.shards, blockLength(pool.shards));
   tracker.advance('views', done * pool.shards);
@@ -27,8 +35,8 @@ export function openViews({ recipe, tracker, call }: Run, { pool, size }: Images
     const isNews = !counted.has(segment.from);
     counted.add(segment.from);
     return inBlocks(pool.shards, async (shard, to) => {
-      const which = `views of ${shardsText(shard, to, pool.shards)} for ${epochsText(segment, epochs)}`;
-      await call(data.augment, which, { pool, size, views, seed, shard, to, segment });
+      const line = `views of ${shardsText(shard, to, pool.shards)} for ${epochsText(segment, epochs)}`;
+      await call(data.augment, line, { pool, size, views, seed, shard, to, segment, ...which(segment) });
       if (isNews) tracker.advance('views', to - shard);
     });
   };
@@ -39,11 +47,16 @@ export function openViews({ recipe, tracker, call }: Run, { pool, size }: Images
       ready.catch(() => undefined); // it fails the run when it is awaited, not while another segment trains
       return ready;
     },
-    forget: ({ from }) => void written.delete(from),
+    lost({ from }) {
+      written.delete(from);
+      own.add(from);
+    },
+    which,
     async deleteUntil(epoch) {
       for (const { segment, ready } of [...written.values()].filter(({ segment }) => segment.to <= epoch)) {
         await ready;
-        await call(light.deleteViews, `delete the views of ${epochsText(segment, epochs)}`, { pool, size, views, seed, segment });
+        const wanted = { pool, size, views, seed, segment, ...which(segment) };
+        await call(light.deleteViews, `delete the views of ${epochsText(segment, epochs)}`, wanted);
         written.delete(segment.from);
       }
     },

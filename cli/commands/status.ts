@@ -7,6 +7,7 @@ import { openSession, type Session } from '../session.ts';
 import { plainLine, stageRows } from '../stage-rows.ts';
 import { type Context, columns } from '../terminal.ts';
 import { idleQueues, isOpen, lookAt, OPEN_RUNS } from '../watch.ts';
+import { workLine } from '../work-lines.ts';
 import { lineOf, type RunLine, table } from './list.ts';
 
 export async function status(context: Context, name: string | undefined, options: { json?: boolean }): Promise<void> {
@@ -30,6 +31,7 @@ export async function status(context: Context, name: string | undefined, options
         seconds,
         stages: rows,
         retries: state.retries,
+        work: state.work,
         error: failure?.message ?? state.stuck,
         setAside: state.progress?.setAside,
         warning: state.progress?.warning,
@@ -38,6 +40,7 @@ export async function status(context: Context, name: string | undefined, options
       }),
     );
   terminal.print([`${run}: ${word}, ${duration(seconds)}`, ...rows.map(plainLine)].join('\n'));
+  for (const line of state.work.map(workLine)) if (line) terminal.print(line);
   for (const { activity, attempt, reason } of state.retries) terminal.print(`↻ ${activity}: attempt ${attempt}, as ${reason}`);
   if (state.progress?.warning) terminal.print(`⚠ ${state.progress.warning}`);
   for (const note of state.progress?.notes ?? []) terminal.print(note);

@@ -7,7 +7,10 @@ export type ProcessId = { pid: number; started: string };
 
 const POLL_MS = 50;
 
-/** Who has this number now, or undefined when nobody has, or only a zombie. */
+/**
+ * Who has this number now, or undefined when nobody has, or only a zombie.
+ * @throws Error when that cannot be told: a process is not gone because there is no file handle left to look at it
+ */
 export function identify(pid: number): ProcessId | undefined {
   const started = process.platform === 'linux' ? startedLinux(pid) : startedElsewhere(pid);
   return started === undefined ? undefined : { pid, started };
@@ -40,8 +43,9 @@ function startedLinux(pid: number): string | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' || fields[0] === 'X' ? undefined : `${bootId()}:${fields[19]}`;
-  } catch {
-    return undefined; // gone, even while it was read
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined; // gone, even while it was read
+    throw error;
   }
 }
 
@@ -56,7 +60,8 @@ function startedElsewhere(pid: number): string | undefined {
       .trim()
       .split(/\s+/);
     return state === '' || state.startsWith('Z') ? undefined : started.join(' ');
-  } catch {
-    return undefined;
+  } catch (error) {
+    if ((error as { status?: number }).status === 1) return undefined; // ps found none
+    throw error;
   }
 }

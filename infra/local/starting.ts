@@ -102,12 +102,15 @@ function checkServes({ serves: served }: SupervisorRecord, environment: Environm
   );
 }
 
+/** What was begun goes on by itself: workers that end leave a last checkpoint, and a run that does not fit other code says so. */
 function warnOfOtherCode(record: SupervisorRecord, onLine: (line: string) => void): SupervisorRecord {
   if (record.root !== ROOT)
     onLine(
-      `The servers and workers that run are those of ${record.root}: \`fewlabels down\`, and the next command starts those of this folder`,
+      `The servers and workers that run are those of ${record.root}. To change to those of this folder: \`fewlabels down\`, then \`fewlabels up\`; runs go on where they were`,
     );
   else if (record.code !== codeFingerprint())
-    onLine('The workers run older code than this folder has: `fewlabels down`, and the next command starts them anew');
+    onLine(
+      'The workers run other code than this folder has now. To change: `fewlabels down`, then `fewlabels up`; runs go on where they were',
+    );
   return record;
 }

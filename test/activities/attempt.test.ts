@@ -1,31 +1,14 @@
 /** Attempts of an activity, one after the other, each finding the last heartbeat of the one before. */
-import { asyncLocalStorage, Context, type Info } from '@temporalio/activity';
-import { ApplicationFailure, CancelledFailure, noopMetricMeter } from '@temporalio/common';
-import { DefaultLogger } from '@temporalio/worker';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
 import { type Attempt, attempt } from '../../activities/attempt.ts';
 import { counted } from '../../activities/budget.ts';
 import { Failure, type FailureKind } from '../../contracts/failures.ts';
 import type { Beat, Pulse } from '../../contracts/progress.ts';
+import { type Ended, tried as triedIn } from './context.ts';
 
-type Ended = { error: unknown; pulses: Pulse[] };
-
-/** One attempt, as a worker runs it. @param before  the last heartbeat that came of the attempt before */
-async function tried(before: Pulse | undefined, work: (attempt: Attempt, cancel: () => void) => Promise<unknown>): Promise<Ended> {
-  const [pulses, cancelling]: [Pulse[], AbortController] = [[], new AbortController()];
-  const info = { activityType: 'pretrain', attempt: before ? 2 : 1, heartbeatDetails: before } as Info;
-  const never = new Promise<never>(() => undefined);
-  const beat = (details: Pulse) => void pulses.push(JSON.parse(JSON.stringify(details)));
-  const context = new Context(info, never, cancelling.signal, beat, undefined, new DefaultLogger('ERROR'), noopMetricMeter, {});
-  const cancel = () => cancelling.abort(new CancelledFailure('CANCELLED'));
-  const error = await asyncLocalStorage
-    .run(context, () => attempt((current) => work(current, cancel)))
-    .then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-  return { error, pulses };
-}
+const tried = (before: Pulse | undefined, work: (attempt: Attempt, cancel: () => void) => Promise<unknown>) =>
+  triedIn(before, (cancel) => attempt((current) => work(current, cancel)));
 
 const fails = (kind: FailureKind, beat?: Partial<Beat>) => async (current: Attempt) => {
   if (beat) current.progress({ stage: 'representation', done: 0, total: 100, unit: 'steps', ...beat });

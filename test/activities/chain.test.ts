@@ -2,7 +2,7 @@
 import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { type Training, trainSegment } from '../../activities/chain.ts';
 import type { CurvePoint } from '../../contracts/progress.ts';
 import type { PretrainJob } from '../../contracts/trainer.ts';
@@ -13,8 +13,17 @@ import { type Artifacts, openArtifacts } from '../../store/artifacts.ts';
 import { openMemory } from '../../store/memory.ts';
 import { architecture, CLASSES, pixelsOf, SIZE, scratch, settings, supply, surroundings } from '../learning/loops/scratch.ts';
 
+vi.setConfig({ testTimeout: 300_000 });
+
 const identity = { stage: 'representation' as const, key: 'chain', slice: {}, inputs: [] };
-const attempt = { progress: () => undefined, signal: new AbortController().signal, check: () => undefined, number: 1, run: 'run' };
+const attempt = {
+  progress: () => undefined,
+  signal: new AbortController().signal,
+  check: () => undefined,
+  warn: () => undefined,
+  number: 1,
+  run: 'run',
+};
 const CHECKPOINT = 'checkpoint.safetensors';
 
 let artifacts: Artifacts;

@@ -28,7 +28,7 @@ test('sweepScratch: deletes what processes left that are gone, also those whose 
 });
 
 test('sweepScratch: what belongs to another machine or container goes when nobody has touched it for an hour', async () => {
-  const other = ['fewlabels-0123abcd-1-00000000-live', 'fewlabels-0123abcd-1-00000000-left', 'fewlabels-77-older'];
+  const other = ['fewlabels-0123abcd-1-00000000-live', 'fewlabels-0123abcd-1-00000000-left', 'fewlabels-999999999-older'];
   for (const name of other) await mkdir(join(scratch, name));
   for (const name of other.slice(1)) await utimes(join(scratch, name), longAgo, longAgo);
   await sweepScratch(scratch);
@@ -68,4 +68,12 @@ test('makeScratch: nobody else can look into it', async () => {
   await makeScratch(join(scratch, 'new'));
   expect((await stat(join(scratch, 'new'))).mode & 0o777).toBe(0o700);
   expect((await stat(await scratchFolder(scratch))).mode & 0o777).toBe(0o700);
+});
+
+test('sweepScratch: a folder of an older version stays as long as a process has its number', async () => {
+  const folder = join(scratch, `fewlabels-${process.pid}-older`);
+  await mkdir(folder);
+  await utimes(folder, longAgo, longAgo);
+  await sweepScratch(scratch);
+  expect(await readdir(scratch)).toEqual([basename(folder)]);
 });

@@ -20,16 +20,17 @@ import { architecture, SIZE, scratch, settings, supply } from '../learning/loops
 
 export const IDENTITY = { stage: 'representation' as const, key: 'chain', slice: {}, inputs: [] };
 
-/** `problem`: what every operation throws meanwhile. */
-export type FragileStore = Store & { problem: Failure | undefined };
+/** `problem`: what every operation throws meanwhile; with `silent` none is ever over. */
+export type FragileStore = Store & { problem: Failure | undefined; silent: boolean };
 
 export function openFragile(): FragileStore {
   const store = openMemory();
-  const state = { problem: undefined as Failure | undefined };
+  const state = { problem: undefined as Failure | undefined, silent: false };
   const guarded =
     <Given extends unknown[], Result>(work: (...given: Given) => Promise<Result>) =>
     async (...given: Given): Promise<Result> => {
       if (state.problem) throw state.problem;
+      if (state.silent) await new Promise(() => undefined);
       return work(...given);
     };
   const { put, putIfAbsent, get, stream, remove } = store;
@@ -46,15 +47,16 @@ export function openFragile(): FragileStore {
 /** Time that real trainers have on a busy machine, milliseconds. */
 export const PATIENCE = 90_000;
 
-export type Trial = { attempt: Attempt; beats: Beat[]; cancel(): void };
+export type Trial = { attempt: Attempt; beats: Beat[]; warnings: string[]; cancel(): void };
 
 /** One attempt, with what it told. */
 export function trial(): Trial {
-  const [beats, cancelling]: [Beat[], AbortController] = [[], new AbortController()];
+  const [beats, warnings, cancelling]: [Beat[], string[], AbortController] = [[], [], new AbortController()];
   const { signal } = cancelling;
   const check = () => signal.throwIfAborted();
-  const attempt = { progress: (beat: Beat) => void beats.push(beat), signal, check, number: 1, run: 'run' };
-  return { attempt, beats, cancel: () => cancelling.abort() };
+  const warn = (text: string) => void warnings.push(text);
+  const attempt = { progress: (beat: Beat) => void beats.push(beat), signal, check, warn, number: 1, run: 'run' };
+  return { attempt, beats, warnings, cancel: () => cancelling.abort() };
 }
 
 const IMAGES = 12;

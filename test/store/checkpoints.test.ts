@@ -108,3 +108,21 @@ test('pruneCheckpoints: after any sequence of commits, damage and pruning the ne
     }
   }
 });
+
+test('checkpoints: many are looked at some at a time, and come newest first', async () => {
+  for (let step = 1; step <= 60; step++) await commit(step);
+  let [now, most] = [0, 0];
+  const counting: Store = {
+    ...store,
+    async get(key) {
+      most = Math.max(most, ++now);
+      await new Promise(setImmediate);
+      now--;
+      return store.get(key);
+    },
+  };
+  const { manifests } = await openArtifacts(counting, {}).checkpoints(artifact.stage, artifact.key);
+  expect(manifests.map(({ facts }) => facts.step)).toEqual(Array.from({ length: 60 }, (_, i) => 60 - i));
+  expect(most).toBeGreaterThan(1);
+  expect(most).toBeLessThan(30);
+});

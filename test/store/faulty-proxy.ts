@@ -18,12 +18,16 @@ export type Fault =
 /** Trouble by chance: shares of the requests that get an error, or a broken connection somewhere, and the longest wait, milliseconds. */
 export type Weather = { seed: number; errors: number; resets: number; latency: number };
 
+export type Hold = { held: string[]; letGo(): void };
+
 export type FaultyProxy = {
   endpoint: string;
   /** Requests seen so far, as `METHOD path`. */
   seen: string[];
   /** Faults for the next requests that match, one each. */
   arrange(matches: (line: string) => boolean, ...faults: Fault[]): void;
+  /** Requests that match are not passed on until they are let go. */
+  hold(matches: (line: string) => boolean): Hold;
   /** From now on, and until there is none. Which request is struck depends on the seed and on how many came before. */
   weather: Weather | undefined;
   /** Requests that chance has struck. */
@@ -34,6 +38,7 @@ export type FaultyProxy = {
 export async function openFaultyProxy(target: string): Promise<FaultyProxy> {
   const seen: string[] = [];
   const plans: { matches(line: string): boolean; faults: Fault[] }[] = [];
+  const holds = new Map<Hold, { matches(line: string): boolean; over: Promise<void> }>();
   const server = createServer(async (incoming, outgoing) => {
     const line = `${incoming.method} ${incoming.url}`;
     seen.push(line);
@@ -41,6 +46,11 @@ export async function openFaultyProxy(target: string): Promise<FaultyProxy> {
     const chance = proxy.weather && drawFault(proxy.weather, seen.length);
     if (chance?.fault) proxy.struck++;
     if (chance) await sleep(chance.wait);
+    for (const [{ held }, { matches, over }] of holds) {
+      if (!matches(line)) continue;
+      held.push(line);
+      await over;
+    }
     handle(target, incoming, outgoing, planned ?? chance?.fault);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -52,6 +62,19 @@ export async function openFaultyProxy(target: string): Promise<FaultyProxy> {
     weather: undefined,
     struck: 0,
     arrange: (matches, ...faults) => void plans.push({ matches, faults }),
+    hold(matches) {
+      let letGo: () => void = () => undefined;
+      const over = new Promise<void>((resolve) => (letGo = resolve));
+      const hold = {
+        held: [],
+        letGo() {
+          holds.delete(hold);
+          letGo();
+        },
+      };
+      holds.set(hold, { matches, over });
+      return hold;
+    },
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -95,6 +95,24 @@ describe('a history that grows long', () => {
     for (const { historyLength } of pages) expect(historyLength).toBeLessThan(LONG_HISTORY + 9 * 6 + 20); // of nine draws, one call each
   }, 300_000);
 
+  test('a rate that diverges is tried once, on whatever page', async () => {
+    const store = playedStore();
+    const { finetune } = store.activities;
+    const splitLabels: Activities['splitLabels'] = async ({ labels }) => ({ split: { ...labels, key: `part of ${labels.key}` } });
+    const tried: string[] = [];
+    const diverging: Activities['finetune'] = async (input) => {
+      const { base } = input.finetune.baseline.learningRate;
+      if (input.judged) tried.push(`${base} ${input.labels.key}`);
+      if (base === 0.4) throw ApplicationFailure.nonRetryable('not a number', 'TrainingDiverged');
+      return finetune(input);
+    };
+    const recipe = recipeOf({ labels: { fractions: [0.1, 0.5], draws: 6 }, finetune: { baseline: { alsoTry: [0.4, 0.2] } } });
+    await result('diverging', recipe, { ...store.activities, splitLabels, finetune: diverging });
+    expect((await pagesOf('diverging')).length).toBeGreaterThan(2);
+    expect(tried).toHaveLength(12 * 3);
+    expect(new Set(tried).size).toBe(12 * 3);
+  }, 300_000);
+
   test('list and status show one run, counted from its true start', async () => {
     const [first, ...others] = await pagesOf('paged');
     expect(others.length).toBeGreaterThan(0);
@@ -183,10 +201,25 @@ describe('a chain of segments', () => {
     };
     const lucky = missing(3);
     await result('shared', recipeOf(), lucky.activities);
-    expect(lucky.inputsOf('augment').filter(({ segment }) => segment.from === 2)).toHaveLength(2 * (1 + 3));
+    const written = lucky.inputsOf('augment').filter(({ segment }) => segment.from === 2);
+    expect(written.map(({ own }) => own)).toEqual([undefined, undefined, ...Array(2 * 3).fill('shared')]);
     expect((await stagesOf('shared'))[1]).toMatchObject({ state: 'done', done: 8, total: 8 });
     const failed = result('unlucky', recipeOf(), missing(4).activities);
     await expect(failed.catch(failureOf)).resolves.toMatchObject({ kind: 'ViewsMissing' });
+  }, 120_000);
+});
+
+describe('runs that share their views', () => {
+  test('a run loses those of a segment once, however often others delete them', async () => {
+    const store = playedStore();
+    const { pretrain } = store.activities;
+    const deleted: Activities['pretrain'] = async (input) => {
+      if (!input.own) throw ApplicationFailure.nonRetryable('gone', 'ViewsMissing');
+      return pretrain(input);
+    };
+    await result('sharing', recipeOf(), { ...store.activities, pretrain: deleted });
+    expect(store.inputsOf('augment').filter(({ own }) => own)).toHaveLength(4 * 2); // of each shard and segment
+    expect([...store.views].filter((name) => name.endsWith('sharing'))).toEqual([]);
   }, 120_000);
 });
 

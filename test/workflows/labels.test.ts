@@ -9,7 +9,6 @@ import { Recipe, type RecipeInput } from '../../contracts/recipe.ts';
 import type { RunResult } from '../../contracts/scores.ts';
 import { openFolder } from '../../learning/images/file-tree.ts';
 import { planShards } from '../../learning/images/plan.ts';
-import { LABELS_NAMESPACE } from '../servers.ts';
 import { startWorkers, type Workers } from './workers.ts';
 
 /** 144 images to learn from. */
@@ -26,9 +25,8 @@ const SCORED = ['knn', 'probe', 'baseline', 'classifier', 'student'];
 
 let workers: Workers;
 beforeAll(async () => {
-  const { temporal, s3 } = inject('services');
-  workers = await startWorkers({ s3, temporal: { ...temporal, namespace: LABELS_NAMESPACE } }, 'labels-test');
-}, 90_000);
+  workers = await startWorkers(inject('services'), 'labels-test');
+}, 300_000);
 afterAll(() => workers?.stop());
 
 test('pipeline: draws that all take every label are one, and progress counts one', async () => {

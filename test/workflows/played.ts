@@ -62,7 +62,7 @@ export function playedStore(shards = 2) {
     setAside: { count: 0, examples: [] },
   };
   const done = { representation: 0, students: new Map<string, number>() };
-  const viewsName = (from: number, shard: number) => `${from} ${shard}`;
+  const viewsName = (from: number, shard: number, own = '') => `${from} ${shard} ${own}`;
   const played: Activities = {
     survey: async () => ({ plan: 'plan', shards: shards + 1 }),
     shard: async () => ({ images: 64, setAside: 0 }),
@@ -70,11 +70,12 @@ export function playedStore(shards = 2) {
     adopt: async () => ref('start', 'start'),
     findRepresentation: async () => ({ epochsDone: done.representation }),
     async augment(input) {
-      for (let shard = input.shard; shard < (input.to ?? input.shard + 1); shard++) views.add(viewsName(input.segment.from, shard));
+      for (let shard = input.shard; shard < (input.to ?? input.shard + 1); shard++)
+        views.add(viewsName(input.segment.from, shard, input.own));
       return { views: 1 };
     },
     async deleteViews(input) {
-      for (let shard = 0; shard < shards; shard++) views.delete(viewsName(input.segment.from, shard));
+      for (let shard = 0; shard < shards; shard++) views.delete(viewsName(input.segment.from, shard, input.own));
     },
     async pretrain(input) {
       mustHaveViews(input);
@@ -108,10 +109,11 @@ export function playedStore(shards = 2) {
       return activity(input);
     },
   ]);
-  function mustHaveViews({ segment, where }: PretrainInput): void {
+  function mustHaveViews({ segment, where, own }: PretrainInput): void {
     if (where === 'device') return;
     for (let shard = 0; shard < shards; shard++)
-      if (!views.has(viewsName(segment.from, shard))) throw ApplicationFailure.nonRetryable(`views of ${segment.from}`, 'ViewsMissing');
+      if (!views.has(viewsName(segment.from, shard, own)))
+        throw ApplicationFailure.nonRetryable(`views of ${segment.from}`, 'ViewsMissing');
   }
   return {
     activities: Object.fromEntries(heard) as Activities,

@@ -24,7 +24,7 @@ test('workflows: every recorded run replays, and one that was tampered with does
   const [whole] = histories;
   const forged = whole && eventsOf(whole).filter(({ activityTaskScheduledEventAttributes: task }) => task?.activityType?.name !== 'survey');
   await expect(Worker.runReplayHistory({ workflowsPath: WORKFLOWS }, { events: forged })).rejects.toThrow();
-}, 120_000);
+}, 600_000);
 
 test('recorded runs: of every kind, so that a change meets one of its own', () => {
   const names = histories.map(({ workflowId }) => workflowId.replace(/-\d+$/, ''));

@@ -6,10 +6,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
+import { Manifest, STAGES } from '../../contracts/artifacts.ts';
 import { QUEUES, WORKFLOW_TYPE, type WorkerKind } from '../../contracts/queues.ts';
 import type { RecipeInput } from '../../contracts/recipe.ts';
 import type { RunResult } from '../../contracts/scores.ts';
 import type { Services } from '../../contracts/services.ts';
+import { openS3 } from '../../store/s3.ts';
+import { listed } from '../../store/store.ts';
+import { ownNamespace } from '../servers.ts';
 
 export const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
 
@@ -31,6 +35,10 @@ export type Workers = {
   run(id: string, recipe: unknown): Promise<RunResult>;
   /** Activity types that a run scheduled, with how often. */
   activitiesOf(id: string): Promise<Record<string, number>>;
+  /** Manifests of the finished artifacts of a stage, and a way to make the bucket forget them. */
+  artifactsOf(stage: 'representation' | 'classifier'): Promise<{ manifests: Manifest[]; forget(): Promise<void> }>;
+  /** Nothing that was made is found again. */
+  emptyBucket(): Promise<void>;
   start(id: string, recipe: RecipeInput): ReturnType<Client['workflow']['start']>;
   processOf(kind: WorkerKind): ChildProcess;
   /** SIGKILL a worker and start another. */
@@ -40,8 +48,10 @@ export type Workers = {
   stop(): Promise<void>;
 };
 
-/** Start the three workers and wait until they serve. */
-export async function startWorkers({ temporal, s3 }: Services, bucket: string): Promise<Workers> {
+/** Start the three workers and wait until they serve, in a namespace of the bucket's name. */
+export async function startWorkers(services: Services, bucket: string): Promise<Workers> {
+  const { s3 } = services;
+  const temporal = await ownNamespace(services.temporal, bucket);
   const scratch = await mkdtemp(join(tmpdir(), 'fewlabels-test-scratch-'));
   const env = {
     ...process.env,
@@ -54,13 +64,21 @@ export async function startWorkers({ temporal, s3 }: Services, bucket: string): 
     FEWLABELS_SCRATCH: scratch,
   };
   const processes = new Map<WorkerKind, ChildProcess>();
+  let areToEnd = false;
   const launch = async (kind: WorkerKind) => {
     const entry = fileURLToPath(new URL(`../../workers/${kind}.ts`, import.meta.url));
     const child = spawn(process.execPath, ['--import', 'tsx', entry], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     processes.set(kind, child);
+    child.once('exit', () => {
+      if (processes.get(kind) === child && !areToEnd) launch(kind).catch(() => undefined); // as `fewlabels up` does
+    });
     await untilReady(child);
   };
-  await Promise.all(KINDS.map(launch));
+  await Promise.all(KINDS.map(launch)).catch((error: unknown) => {
+    areToEnd = true;
+    for (const child of processes.values()) child.kill('SIGKILL');
+    throw error;
+  });
   const connection = await Connection.connect({ address: temporal.address });
   const client = new Client({ connection, namespace: temporal.namespace });
   const start = (workflowId: string, recipe: unknown) =>
@@ -75,13 +93,27 @@ export async function startWorkers({ temporal, s3 }: Services, bucket: string): 
       const names = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name ?? []);
       return Object.fromEntries([...new Set(names)].map((name) => [name, names.filter((other) => other === name).length]));
     },
+    async artifactsOf(stage) {
+      const store = await openS3({ ...s3, bucket });
+      const keys = await listed(store, `${STAGES[stage].prefix}/`);
+      const finished = keys.filter((key) => /^[^/]+\/[0-9a-f]{32}\/manifest\.json$/.test(key)); // not those of checkpoints
+      const texts = await Promise.all(finished.map((key) => store.get(key)));
+      return { manifests: texts.map((text) => Manifest.parse(JSON.parse(String(text)))), forget: () => store.remove(keys) };
+    },
+    async emptyBucket() {
+      const store = await openS3({ ...s3, bucket });
+      await store.remove(await listed(store, ''));
+    },
     processOf,
     async kill(kind) {
-      await ended(processOf(kind), 'SIGKILL');
+      const killed = processOf(kind);
+      processes.delete(kind); // nobody else starts another one
+      await ended(killed, 'SIGKILL');
       await launch(kind);
     },
-    trainers: () => childrenOf(processOf('training').pid ?? 0),
+    trainers: () => childrenOf(processOf('training')?.pid ?? 0),
     async stop() {
+      areToEnd = true;
       await Promise.all([...processes.values()].map((child) => ended(child, 'SIGTERM')));
       await connection.close();
       await rm(scratch, { recursive: true, force: true });
@@ -96,7 +128,7 @@ async function untilReady(child: ChildProcess): Promise<void> {
   };
   child.stdout?.on('data', hear);
   child.stderr?.on('data', hear);
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 180_000; // they compile their code, on a machine that may do much else
   while (!said.includes('ready')) {
     if (child.exitCode !== null || Date.now() > deadline) throw new Error(`Cannot test as a worker must get ready: ${said}`);
     await sleep(50);
