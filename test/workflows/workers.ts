@@ -10,6 +10,7 @@ import { QUEUES, WORKFLOW_TYPE, type WorkerKind } from '../../contracts/queues.t
 import type { RecipeInput } from '../../contracts/recipe.ts';
 import type { RunResult } from '../../contracts/scores.ts';
 import type { Services } from '../../contracts/services.ts';
+import { endProcess } from '../servers.ts';
 
 export const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
 
@@ -24,7 +25,12 @@ export const TINY: RecipeInput = {
   distill: { epochs: 2, batch: 16 },
   compute: { threads: 1, checkpointSeconds: 1 },
 };
-const KINDS = Object.keys(QUEUES) as WorkerKind[];
+/** One of each kind, and further ones by number. */
+export type WorkerName = WorkerKind | `${WorkerKind} ${number}`;
+
+/** What a worker may take to start on a busy machine, and to end: more than its own grace. */
+const [START_MS, STOP_MS] = [120_000, 30_000];
+const LOG_KEPT = 10_000;
 
 export type Workers = {
   client: Client;
@@ -32,17 +38,30 @@ export type Workers = {
   /** Activity types that a run scheduled, with how often. */
   activitiesOf(id: string): Promise<Record<string, number>>;
   start(id: string, recipe: RecipeInput): ReturnType<Client['workflow']['start']>;
-  processOf(kind: WorkerKind): ChildProcess;
+  processOf(name: WorkerName): ChildProcess;
+  /** Start a worker: another one, or one in the place of one that has ended. Resolves when it serves. */
+  launch(name: WorkerName): Promise<void>;
+  end(name: WorkerName, signal: NodeJS.Signals): Promise<void>;
   /** SIGKILL a worker and start another. */
-  kill(kind: WorkerKind): Promise<void>;
-  /** Process ids of trainers that the training worker has now. */
-  trainers(): Promise<number[]>;
+  kill(name: WorkerName): Promise<void>;
+  /** Process ids of trainers that a training worker has now. */
+  trainers(name?: WorkerName): Promise<number[]>;
+  /** Where trainers work. */
+  scratch: string;
   stop(): Promise<void>;
 };
 
-/** Start the three workers and wait until they serve. */
-export async function startWorkers({ temporal, s3 }: Services, bucket: string): Promise<Workers> {
-  const scratch = await mkdtemp(join(tmpdir(), 'fewlabels-test-scratch-'));
+/**
+ * Start the workers and wait until they serve. @param names  one of each kind where they are missing
+ * @param settings  further variables of their environment; with FEWLABELS_SCRATCH the folder is the caller's
+ */
+export async function startWorkers(
+  { temporal, s3 }: Services,
+  bucket: string,
+  names: WorkerName[] = ['pipeline', 'data', 'training'],
+  settings: Record<string, string> = {},
+): Promise<Workers> {
+  const scratch = settings.FEWLABELS_SCRATCH ?? (await mkdtemp(join(tmpdir(), 'fewlabels-test-scratch-')));
   const env = {
     ...process.env,
     TEMPORAL_ADDRESS: temporal.address,
@@ -52,20 +71,32 @@ export async function startWorkers({ temporal, s3 }: Services, bucket: string): 
     AWS_ACCESS_KEY_ID: s3.accessKey,
     AWS_SECRET_ACCESS_KEY: s3.secretKey,
     FEWLABELS_SCRATCH: scratch,
+    ...settings,
   };
-  const processes = new Map<WorkerKind, ChildProcess>();
-  const launch = async (kind: WorkerKind) => {
-    const entry = fileURLToPath(new URL(`../../workers/${kind}.ts`, import.meta.url));
+  const processes = new Map<WorkerName, ChildProcess>();
+  const launch = async (name: WorkerName) => {
+    const entry = fileURLToPath(new URL(`../../workers/${name.split(' ')[0]}.ts`, import.meta.url));
     const child = spawn(process.execPath, ['--import', 'tsx', entry], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    processes.set(kind, child);
-    await untilReady(child);
+    processes.set(name, child);
+    await untilReady(name, child);
   };
-  await Promise.all(KINDS.map(launch));
+  const killAll = () => processes.forEach((child) => void child.kill('SIGKILL'));
+  process.on('exit', killAll);
+  const stop = async () => {
+    await Promise.all([...processes.values()].map((child) => endProcess(child, 'SIGTERM', STOP_MS)));
+    process.off('exit', killAll);
+    if (!settings.FEWLABELS_SCRATCH) await rm(scratch, { recursive: true, force: true });
+  };
+  await Promise.all(names.map(launch)).catch(async (error) => {
+    await stop();
+    throw error;
+  });
   const connection = await Connection.connect({ address: temporal.address });
   const client = new Client({ connection, namespace: temporal.namespace });
   const start = (workflowId: string, recipe: unknown) =>
     client.workflow.start(WORKFLOW_TYPE, { workflowId, taskQueue: QUEUES.pipeline, args: [recipe] });
-  const processOf = (kind: WorkerKind) => processes.get(kind) as ChildProcess;
+  const processOf = (name: WorkerName) => processes.get(name) as ChildProcess;
+  const end = (name: WorkerName, signal: NodeJS.Signals) => endProcess(processOf(name), signal, STOP_MS);
   return {
     client,
     start,
@@ -76,38 +107,34 @@ export async function startWorkers({ temporal, s3 }: Services, bucket: string): 
       return Object.fromEntries([...new Set(names)].map((name) => [name, names.filter((other) => other === name).length]));
     },
     processOf,
-    async kill(kind) {
-      await ended(processOf(kind), 'SIGKILL');
-      await launch(kind);
+    launch,
+    end,
+    async kill(name) {
+      await end(name, 'SIGKILL');
+      await launch(name);
     },
-    trainers: () => childrenOf(processOf('training').pid ?? 0),
+    trainers: (name = 'training') => childrenOf(processOf(name).pid ?? 0),
+    scratch,
     async stop() {
-      await Promise.all([...processes.values()].map((child) => ended(child, 'SIGTERM')));
+      await stop();
       await connection.close();
-      await rm(scratch, { recursive: true, force: true });
     },
   };
 }
 
-async function untilReady(child: ChildProcess): Promise<void> {
+async function untilReady(name: WorkerName, child: ChildProcess): Promise<void> {
   let said = '';
   const hear = (text: Buffer) => {
-    said += text.toString();
+    said = (said + text.toString()).slice(-LOG_KEPT);
   };
   child.stdout?.on('data', hear);
   child.stderr?.on('data', hear);
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + START_MS;
   while (!said.includes('ready')) {
-    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`Cannot test as a worker must get ready: ${said}`);
+    const isGone = child.exitCode !== null || child.signalCode !== null;
+    if (isGone || Date.now() > deadline) throw new Error(`Cannot test as a ${name} worker must get ready: ${said}`);
     await sleep(50);
   }
-}
-
-async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = new Promise((resolve) => child.once('exit', resolve));
-  child.kill(signal);
-  await exit;
 }
 
 /** Trainers among the children of a process. */
