@@ -159,7 +159,7 @@ async function binary(name: ServerName): Promise<string> {
 async function untilReady(name: ServerName, child: ChildProcess, log: string, isReady: () => Promise<boolean>): Promise<void> {
   let problem: unknown;
   child.once('error', (error) => (problem = error));
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 300_000; // generous: machines are busy
   while (Date.now() < deadline && child.exitCode === null && child.pid !== undefined) {
     const ready = await isReady().catch((error: unknown) => {
       problem = error;

@@ -29,7 +29,7 @@ export const TINY: RecipeInput = {
 export type WorkerName = WorkerKind | `${WorkerKind} ${number}`;
 
 /** What a worker may take to start on a busy machine, and to end: more than its own grace. */
-const [START_MS, STOP_MS] = [120_000, 30_000];
+const [START_MS, STOP_MS] = [600_000, 30_000];
 const LOG_KEPT = 10_000;
 
 export type Workers = {
