@@ -91,7 +91,7 @@ export const FAILURES = {
     person: 'free some space, or name another folder in `FEWLABELS_SCRATCH`',
   }),
   WorkerLost: row({
-    shows: 'a worker was killed, or its machine is gone: no heartbeat for half a minute',
+    shows: 'a worker was killed, or its machine is gone: no heartbeat for half a minute (`compute.lostAfterSeconds`)',
     retryable: true,
     limit: LONG,
     run: 'goes on from the last checkpoint on another worker',

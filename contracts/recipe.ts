@@ -245,6 +245,7 @@ const Compute = z.strictObject({
     .describe('of convolutions and products while training; auto: bfloat16 where the hardware has it; weights stay float32'),
   compiled: z.boolean().default(true).describe('steps as one TensorFlow function; false runs them op by op, to look for mistakes'),
   checkpointSeconds: z.number().positive().max(86_400).default(60).describe('work repeated after a failure, at most'),
+  lostAfterSeconds: z.number().min(3).max(3600).optional().describe('silence after which a worker is lost; 30 where it is missing'),
   keepCheckpoints: Retention.optional().describe('those that stay while a training goes on; the newest two where it is missing'),
 });
 

@@ -23,7 +23,8 @@ const resumeUpdate = defineUpdate<void>(RESUME_UPDATE);
 /** What a page hands to the next. `kept`: results by name; a part that had none is there too. */
 export type Carried = { kept: Record<string, { value?: unknown }>; told: Told; paused: boolean };
 
-type Activity<I, O> = { executeWithOptions(options: { summary: string }, args: [input: I]): Promise<O> };
+type Options = { summary: string; heartbeatTimeout?: number };
+type Activity<I, O> = { executeWithOptions(options: Options, args: [input: I]): Promise<O> };
 type Call = <I, O>(activity: Activity<I, O>, summary: string, input: I) => Promise<O>;
 
 export type Run = {
@@ -49,7 +50,7 @@ class PageFull extends Error {}
 export async function onPages<T>(recipe: Recipe, carried: Carried | undefined, work: (run: Run) => Promise<T>): Promise<T> {
   const kept = new Map(Object.entries(carried?.kept ?? {}));
   const tracker = trackRun(recipe, carried?.told);
-  const { call, isPaused, rested } = pausable(tracker, carried?.paused ?? false);
+  const { call, isPaused, rested } = pausable(recipe, tracker, carried?.paused ?? false);
   const turnPage = () => {
     if (workflowInfo().continueAsNewSuggested) throw new PageFull();
   };
@@ -83,8 +84,9 @@ export async function onPages<T>(recipe: Recipe, carried: Carried | undefined, w
  * Calls that are stopped by the update `pause`, trainings after a last checkpoint, and made again after `resume`. Pausing is over when
  * nothing is under way any more.
  */
-function pausable(tracker: Tracker, pausedBefore: boolean): { call: Call; isPaused(): boolean; rested(): boolean } {
+function pausable({ compute }: Recipe, tracker: Tracker, pausedBefore: boolean): { call: Call; isPaused(): boolean; rested(): boolean } {
   const underWay = new Set<CancellationScope>();
+  const silence = compute.lostAfterSeconds ? { heartbeatTimeout: 1000 * compute.lostAfterSeconds } : {};
   let isPaused = pausedBefore;
   const rested = () => underWay.size === 0;
   const pause = (paused: boolean) => {
@@ -105,7 +107,7 @@ function pausable(tracker: Tracker, pausedBefore: boolean): { call: Call; isPaus
       const scope = new CancellationScope();
       underWay.add(scope);
       try {
-        return await scope.run(() => activity.executeWithOptions({ summary: summaryText(summary) }, [input]));
+        return await scope.run(() => activity.executeWithOptions({ summary: summaryText(summary), ...silence }, [input]));
       } catch (error) {
         if (!isStopped(error) || !scope.consideredCancelled) throw error;
       } finally {

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   decodeSafetensors,
@@ -145,4 +146,23 @@ test('readSafetensors: a broken file is named', async () => {
   const file = join(folder, 'cut.safetensors');
   await writeFile(file, (await readFile(golden)).subarray(0, 300));
   await expect(readSafetensors(file)).rejects.toThrow(`("${file}")`);
+});
+
+test('writeSafetensors: however many tensors, a busy process writes them within few turns of its loop, which for a training are steps', async () => {
+  const many = Object.fromEntries(
+    Array.from({ length: 1000 }, (_, i) => [`tensor ${i}`, { dtype: 'uint8' as const, shape: [3], data: Uint8Array.of(1, 2, i) }]),
+  );
+  let isWritten = false;
+  const writing = writeSafetensors(join(folder, 'many'), many).finally(() => {
+    isWritten = true;
+  });
+  let turns = 0;
+  for (; !isWritten; turns++) {
+    const until = performance.now() + 10;
+    while (performance.now() < until); // a step
+    await setImmediate();
+  }
+  await writing;
+  expect(turns).toBeLessThan(500); // five seconds for a slow disk
+  expect((await readSafetensors(join(folder, 'many'))).tensors).toEqual(many);
 });

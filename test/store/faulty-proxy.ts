@@ -1,5 +1,5 @@
 /** An HTTP proxy in front of a real S3 that does to chosen requests what networks and overloaded servers do. */
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { type ClientRequest, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomStream } from '../../learning/random.ts';
 
@@ -18,7 +18,14 @@ export type Fault =
 /** Trouble by chance: shares of the requests that get an error, or a broken connection somewhere, and the longest wait, milliseconds. */
 export type Weather = { seed: number; errors: number; resets: number; latency: number };
 
-export type Hold = { held: string[]; letGo(): void };
+/** Holds up requests: before they are passed on, after the beginning of their body was, or before their answer is. */
+export type Gate = {
+  /** Resolves when the first one waits there. */
+  reached: Promise<string>;
+  /** Let them go on, and whoever comes after; those whose sender is gone go nowhere. */
+  open(): void;
+};
+type Closed = { matches(line: string): boolean; at: 'request' | 'body' | 'answer'; pass(line: string): Promise<void> };
 
 export type FaultyProxy = {
   endpoint: string;
@@ -26,8 +33,8 @@ export type FaultyProxy = {
   seen: string[];
   /** Faults for the next requests that match, one each. */
   arrange(matches: (line: string) => boolean, ...faults: Fault[]): void;
-  /** Requests that match are not passed on until they are let go. */
-  hold(matches: (line: string) => boolean): Hold;
+  /** Hold up all requests that match, until it is opened. */
+  gate(matches: (line: string) => boolean, at?: Closed['at']): Gate;
   /** From now on, and until there is none. Which request is struck depends on the seed and on how many came before. */
   weather: Weather | undefined;
   /** Requests that chance has struck. */
@@ -38,7 +45,7 @@ export type FaultyProxy = {
 export async function openFaultyProxy(target: string): Promise<FaultyProxy> {
   const seen: string[] = [];
   const plans: { matches(line: string): boolean; faults: Fault[] }[] = [];
-  const holds = new Map<Hold, { matches(line: string): boolean; over: Promise<void> }>();
+  const gates = new Set<Closed>();
   const server = createServer(async (incoming, outgoing) => {
     const line = `${incoming.method} ${incoming.url}`;
     seen.push(line);
@@ -46,12 +53,11 @@ export async function openFaultyProxy(target: string): Promise<FaultyProxy> {
     const chance = proxy.weather && drawFault(proxy.weather, seen.length);
     if (chance?.fault) proxy.struck++;
     if (chance) await sleep(chance.wait);
-    for (const [{ held }, { matches, over }] of holds) {
-      if (!matches(line)) continue;
-      held.push(line);
-      await over;
-    }
-    handle(target, incoming, outgoing, planned ?? chance?.fault);
+    const gate = [...gates].find(({ matches }) => matches(line));
+    if (gate?.at === 'request') await gate.pass(line);
+    if (incoming.socket.destroyed) return;
+    const at = (place: Closed['at']) => (gate?.at === place ? () => gate.pass(line) : undefined);
+    handle(target, incoming, outgoing, planned ?? chance?.fault, { body: at('body'), answer: at('answer') });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
@@ -62,18 +68,27 @@ export async function openFaultyProxy(target: string): Promise<FaultyProxy> {
     weather: undefined,
     struck: 0,
     arrange: (matches, ...faults) => void plans.push({ matches, faults }),
-    hold(matches) {
-      let letGo: () => void = () => undefined;
-      const over = new Promise<void>((resolve) => (letGo = resolve));
-      const hold = {
-        held: [],
-        letGo() {
-          holds.delete(hold);
-          letGo();
+    gate(matches, at = 'request') {
+      let reach: (line: string) => void;
+      let open: () => void;
+      const reached = new Promise<string>((resolve) => (reach = resolve));
+      const opened = new Promise<void>((resolve) => (open = resolve));
+      const gate: Closed = {
+        matches,
+        at,
+        pass(line) {
+          reach(line);
+          return opened;
         },
       };
-      holds.set(hold, { matches, over });
-      return hold;
+      gates.add(gate);
+      return {
+        reached,
+        open() {
+          gates.delete(gate);
+          open();
+        },
+      };
     },
     async close() {
       server.closeAllConnections();
@@ -94,7 +109,9 @@ function drawFault({ seed, errors, resets, latency }: Weather, n: number): { fau
   return { fault: chance < errors + resets ? breaks[draw.integer(breaks.length)] : undefined, wait };
 }
 
-function handle(target: string, incoming: IncomingMessage, outgoing: ServerResponse, fault: Fault | undefined): void {
+type Waits = { [place in 'body' | 'answer']?: (() => Promise<void>) | undefined };
+
+function handle(target: string, incoming: IncomingMessage, outgoing: ServerResponse, fault: Fault | undefined, waits: Waits): void {
   if (fault === 'reset') return void incoming.socket.destroy();
   if (fault === 'silence') return void incoming.resume();
   if (typeof fault === 'object' && 'status' in fault) {
@@ -103,7 +120,8 @@ function handle(target: string, incoming: IncomingMessage, outgoing: ServerRespo
   }
   // The Host header goes on unchanged, as it is part of the signature.
   const { method, url, headers } = incoming;
-  const forward = request(new URL(url ?? '/', target), { method, headers, agent: false }, (answer) => {
+  const forward = request(new URL(url ?? '/', target), { method, headers, agent: false }, async (answer) => {
+    await waits.answer?.();
     if (fault === 'lose answer') return void answer.resume().on('end', () => incoming.socket.destroy());
     outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
     if (typeof fault !== 'object' || !('cutAfter' in fault)) return void answer.pipe(outgoing);
@@ -126,5 +144,21 @@ function handle(target: string, incoming: IncomingMessage, outgoing: ServerRespo
     incoming.on('end', () => forward.end());
     return;
   }
-  incoming.pipe(forward);
+  if (waits.body) void passSlowly(incoming, forward, waits.body);
+  else incoming.pipe(forward);
+}
+
+/** Wait after the first part of the body. */
+async function passSlowly(incoming: IncomingMessage, forward: ClientRequest, wait: () => Promise<void>): Promise<void> {
+  let waiting: Promise<void> | undefined;
+  try {
+    for await (const chunk of incoming) {
+      forward.write(chunk);
+      waiting ??= wait();
+      await waiting;
+    }
+    forward.end();
+  } catch {
+    forward.destroy(); // the sender is gone
+  }
 }

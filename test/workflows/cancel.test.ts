@@ -53,17 +53,17 @@ test.each(stages)(
   'cancel in $stage: the run is soon over',
   async ({ stage, writes, waits }) => {
     const isOfStage = new RegExp(`^PUT /${BUCKET}/${writes}`);
-    const hold = proxy.hold((line) => isOfStage.test(line) && !met.has(artifactOf(line)));
+    const gate = proxy.gate((line) => isOfStage.test(line) && !met.has(artifactOf(line)));
     const handle = await workers.start('cancelled', RECIPE);
     const ended = handle.result().catch(failureOf);
-    await expect.poll(() => hold.held, { timeout: PATIENCE_MS, interval: 100 }).not.toEqual([]);
+    const line = await gate.reached;
     const asked = performance.now();
     await handle.cancel();
-    if (waits) hold.letGo();
+    if (waits) gate.open();
     await expect(ended).resolves.toMatchObject({ state: 'cancelled' });
     expect(performance.now() - asked).toBeLessThan(SOON_MS);
-    if (stage === 'baseline') for (const line of hold.held) met.add(artifactOf(line));
-    hold.letGo();
+    if (stage === 'baseline') met.add(artifactOf(line));
+    gate.open();
   },
   PATIENCE_MS + SOON_MS,
 );

@@ -13,7 +13,7 @@ import type { RunResult } from '../../contracts/scores.ts';
 import type { Services } from '../../contracts/services.ts';
 import { openS3 } from '../../store/s3.ts';
 import { listed } from '../../store/store.ts';
-import { ownNamespace } from '../servers.ts';
+import { endProcess, ownNamespace } from '../servers.ts';
 
 export const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
 
@@ -28,7 +28,12 @@ export const TINY: RecipeInput = {
   distill: { epochs: 2, batch: 16 },
   compute: { threads: 1, checkpointSeconds: 1 },
 };
-const KINDS = Object.keys(QUEUES) as WorkerKind[];
+/** One of each kind, and further ones by number. */
+export type WorkerName = WorkerKind | `${WorkerKind} ${number}`;
+
+/** What a worker may take to start on a busy machine, and to end: more than its own grace. */
+const [START_MS, STOP_MS] = [600_000, 30_000];
+const LOG_KEPT = 10_000;
 
 export type Workers = {
   client: Client;
@@ -40,19 +45,35 @@ export type Workers = {
   /** Nothing that was made is found again. */
   emptyBucket(): Promise<void>;
   start(id: string, recipe: RecipeInput): ReturnType<Client['workflow']['start']>;
-  processOf(kind: WorkerKind): ChildProcess;
+  processOf(name: WorkerName): ChildProcess;
+  /** Start a worker: another one, or one in the place of one that has ended. Resolves when it serves. */
+  launch(name: WorkerName): Promise<void>;
+  /** Those that ended by themselves and were started again: which, and how. */
+  restarts: string[];
+  end(name: WorkerName, signal: NodeJS.Signals): Promise<void>;
   /** SIGKILL a worker and start another. */
-  kill(kind: WorkerKind): Promise<void>;
-  /** Process ids of trainers that the training worker has now. */
-  trainers(): Promise<number[]>;
+  kill(name: WorkerName): Promise<void>;
+  /** Process ids of trainers that a training worker has now. */
+  trainers(name?: WorkerName): Promise<number[]>;
+  /** Where trainers work. */
+  scratch: string;
   stop(): Promise<void>;
 };
 
-/** Start the three workers and wait until they serve, in a namespace of the bucket's name. */
-export async function startWorkers(services: Services, bucket: string): Promise<Workers> {
+/**
+ * Start the workers and wait until they serve, in a namespace of the bucket's name. One that ends by itself is started again, as `fewlabels up` does.
+ * @param names  one of each kind where they are missing
+ * @param settings  further variables of their environment; with FEWLABELS_SCRATCH the folder is the caller's
+ */
+export async function startWorkers(
+  services: Services,
+  bucket: string,
+  names: WorkerName[] = ['pipeline', 'data', 'training'],
+  settings: Record<string, string> = {},
+): Promise<Workers> {
   const { s3 } = services;
   const temporal = await ownNamespace(services.temporal, bucket);
-  const scratch = await mkdtemp(join(tmpdir(), 'fewlabels-test-scratch-'));
+  const scratch = settings.FEWLABELS_SCRATCH ?? (await mkdtemp(join(tmpdir(), 'fewlabels-test-scratch-')));
   const env = {
     ...process.env,
     TEMPORAL_ADDRESS: temporal.address,
@@ -62,28 +83,44 @@ export async function startWorkers(services: Services, bucket: string): Promise<
     AWS_ACCESS_KEY_ID: s3.accessKey,
     AWS_SECRET_ACCESS_KEY: s3.secretKey,
     FEWLABELS_SCRATCH: scratch,
+    ...settings,
   };
-  const processes = new Map<WorkerKind, ChildProcess>();
-  let areToEnd = false;
-  const launch = async (kind: WorkerKind) => {
-    const entry = fileURLToPath(new URL(`../../workers/${kind}.ts`, import.meta.url));
+  const processes = new Map<WorkerName, ChildProcess>();
+  const wanted = new Set<WorkerName>();
+  const restarts: string[] = [];
+  const launch = async (name: WorkerName) => {
+    const entry = fileURLToPath(new URL(`../../workers/${name.split(' ')[0]}.ts`, import.meta.url));
     const child = spawn(process.execPath, ['--import', 'tsx', entry], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    processes.set(kind, child);
-    child.once('exit', () => {
-      if (processes.get(kind) === child && !areToEnd) launch(kind).catch(() => undefined); // as `fewlabels up` does
+    processes.set(name, child);
+    wanted.add(name);
+    child.once('exit', (status, signal) => {
+      if (processes.get(name) !== child || !wanted.has(name)) return;
+      restarts.push(`${name} ended by itself: ${signal ?? status}`);
+      launch(name).catch(() => undefined); // it ends, too, and comes here again
     });
-    await untilReady(child);
+    await untilReady(name, child);
   };
-  await Promise.all(KINDS.map(launch)).catch((error: unknown) => {
-    areToEnd = true;
-    for (const child of processes.values()) child.kill('SIGKILL');
+  const killAll = () => processes.forEach((child) => void child.kill('SIGKILL'));
+  process.on('exit', killAll);
+  const stop = async () => {
+    wanted.clear();
+    await Promise.all([...processes.values()].map((child) => endProcess(child, 'SIGTERM', STOP_MS)));
+    process.off('exit', killAll);
+    if (!settings.FEWLABELS_SCRATCH) await rm(scratch, { recursive: true, force: true });
+  };
+  await Promise.all(names.map(launch)).catch(async (error) => {
+    await stop();
     throw error;
   });
   const connection = await Connection.connect({ address: temporal.address });
   const client = new Client({ connection, namespace: temporal.namespace });
   const start = (workflowId: string, recipe: unknown) =>
     client.workflow.start(WORKFLOW_TYPE, { workflowId, taskQueue: QUEUES.pipeline, args: [recipe] });
-  const processOf = (kind: WorkerKind) => processes.get(kind) as ChildProcess;
+  const processOf = (name: WorkerName) => processes.get(name) as ChildProcess;
+  const end = (name: WorkerName, signal: NodeJS.Signals) => {
+    wanted.delete(name);
+    return endProcess(processOf(name), signal, STOP_MS);
+  };
   return {
     client,
     start,
@@ -105,41 +142,35 @@ export async function startWorkers(services: Services, bucket: string): Promise<
       await store.remove(await listed(store, ''));
     },
     processOf,
-    async kill(kind) {
-      const killed = processOf(kind);
-      processes.delete(kind); // nobody else starts another one
-      await ended(killed, 'SIGKILL');
-      await launch(kind);
+    launch,
+    restarts,
+    end,
+    async kill(name) {
+      await end(name, 'SIGKILL');
+      await launch(name);
     },
-    trainers: () => childrenOf(processOf('training')?.pid ?? 0),
+    trainers: (name = 'training') => childrenOf(processOf(name).pid ?? 0),
+    scratch,
     async stop() {
-      areToEnd = true;
-      await Promise.all([...processes.values()].map((child) => ended(child, 'SIGTERM')));
+      await stop();
       await connection.close();
-      await rm(scratch, { recursive: true, force: true });
     },
   };
 }
 
-async function untilReady(child: ChildProcess): Promise<void> {
+async function untilReady(name: WorkerName, child: ChildProcess): Promise<void> {
   let said = '';
   const hear = (text: Buffer) => {
-    said += text.toString();
+    said = (said + text.toString()).slice(-LOG_KEPT);
   };
   child.stdout?.on('data', hear);
   child.stderr?.on('data', hear);
-  const deadline = Date.now() + 180_000; // they compile their code, on a machine that may do much else
+  const deadline = Date.now() + START_MS;
   while (!said.includes('ready')) {
-    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`Cannot test as a worker must get ready: ${said}`);
+    const isGone = child.exitCode !== null || child.signalCode !== null;
+    if (isGone || Date.now() > deadline) throw new Error(`Cannot test as a ${name} worker must get ready: ${said}`);
     await sleep(50);
   }
-}
-
-async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = new Promise((resolve) => child.once('exit', resolve));
-  child.kill(signal);
-  await exit;
 }
 
 /** Trainers among the children of a process. */
