@@ -45,7 +45,7 @@ export function openFragile(): FragileStore {
 }
 
 /** Time that real trainers have on a busy machine, milliseconds. */
-export const PATIENCE = 90_000;
+export const PATIENCE = 300_000;
 
 export type Trial = { attempt: Attempt; beats: Beat[]; warnings: string[]; cancel(): void };
 
