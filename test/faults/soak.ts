@@ -103,5 +103,8 @@ async function clean({ store }: World): Promise<Pick<Soak, 'unnamed' | 'lost'>> 
   await removeAll(store, left);
   const { objects, manifests } = await readContents(store);
   const named = new Set([...manifests.values()].flatMap((manifest) => manifest?.objects.map(({ key }) => key) ?? []));
-  return { unnamed: left.length, lost: objects.map(({ key }) => key).filter((key) => partOf(key) && !named.has(key) && !manifests.has(key)) };
+  return {
+    unnamed: left.length,
+    lost: objects.map(({ key }) => key).filter((key) => partOf(key) && !named.has(key) && !manifests.has(key)),
+  };
 }
