@@ -22,7 +22,7 @@ export const RECIPE: RecipeInput = {
   images: IMAGES,
   labels: { fractions: [1] },
   pretrain: { epochs: EPOCHS, batch: 16, segmentEpochs: EPOCHS / 2 },
-  compute: { threads: 1, checkpointSeconds: 0.01, lostAfterSeconds: 12 },
+  compute: { threads: 1, checkpointSeconds: 0.01 },
 };
 /** Where runs are held: enough steps to have checkpoints, whatever one takes. */
 export const HELD = 12;

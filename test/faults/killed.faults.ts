@@ -16,8 +16,8 @@ beforeAll(async () => {
 afterEach(() => forget(world));
 afterAll(() => world?.stop(), 120_000);
 
-/** Without checkpoints but those of a trainer that is told to end. */
-const LAST_ONLY = { ...RECIPE, compute: { ...RECIPE.compute, checkpointSeconds: 1000 } };
+/** Without checkpoints but those of a trainer that is told to end. A worker may be silent for 20 seconds. */
+const LAST_ONLY = { ...RECIPE, compute: { ...RECIPE.compute, checkpointSeconds: 1000, lostAfterSeconds: 20 } };
 
 /** Requests for checkpoints beyond a step, or at one. */
 const data = (from: number) => (line: string) => stepIn(line, /^PUT .*\/checkpoints\/(\d{10})\/.*\.safetensors/) >= from;
@@ -79,6 +79,11 @@ test('cases 3 and 4: a training worker that hangs is lost, another goes on, and 
   await world.workers.launch('training 2');
   const { doing: second, ...recovery } = await held.recovers(began, 'training 2');
   expect(second.failure).toMatch(/^timeout/);
+  const { events } = await world.workers.client.workflow.getHandle(held.id).fetchHistory();
+  const silences = events?.flatMap(({ activityTaskScheduledEventAttributes: task }) =>
+    task ? [Number(task.heartbeatTimeout?.seconds)] : [],
+  );
+  expect(new Set(silences)).toEqual(new Set([20]));
   note(context, recovery);
 
   // Told to end, each of them writes a last checkpoint: of the same step.
