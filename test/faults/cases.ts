@@ -43,7 +43,7 @@ export const CASES: Case[] = [
   ),
   one(
     3,
-    'SIGSTOP of the worker, SIGCONT once another has taken over (4)',
+    'SIGSTOP of the worker, SIGCONT once another has taken over (4); no checkpoints before',
     'heartbeat timeout; of two commits of one step one counts; same bits',
     KILLED,
     'cases 3 and 4: a training worker that hangs is lost, another goes on, and what the first one does when it wakes changes nothing',

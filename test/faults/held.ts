@@ -1,10 +1,14 @@
 /** A pretraining that stands still at a step of our choice, as the views that come next are held up: what is killed there is known to the step. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestContext } from 'vitest';
 import { STAGES } from '../../contracts/artifacts.ts';
 import { PAUSE_UPDATE } from '../../contracts/progress.ts';
 import type { RecipeInput } from '../../contracts/recipe.ts';
+import { readSafetensors } from '../../learning/safetensors.ts';
 import { listed } from '../../store/store.ts';
-import { TINY } from '../workflows/workers.ts';
+import { TINY, type WorkerName } from '../workflows/workers.ts';
 import { type Doing, doing, secondsSince, until } from './watching.ts';
 import type { World } from './world.ts';
 
@@ -18,7 +22,7 @@ export const RECIPE: RecipeInput = {
   images: IMAGES,
   labels: { fractions: [1] },
   pretrain: { epochs: EPOCHS, batch: 16, segmentEpochs: EPOCHS / 2 },
-  compute: { threads: 1, checkpointSeconds: 0.01, lostAfterSeconds: 12 },
+  compute: { threads: 1, checkpointSeconds: 0.01 },
 };
 /** Where runs are held: enough steps to have checkpoints, whatever one takes. */
 export const HELD = 12;
@@ -31,14 +35,17 @@ declare module 'vitest' {
 /** `seconds` from the fault until the training stood again where it was; of `done` steps `repeated` were made again. */
 export type Recovery = { seconds: number; done: number; repeated: number };
 
+/** A trainer that has nothing more to read, and the step it went on from. */
+export type Standing = { trainer: number; resumed: number };
+
 export type Held = {
   id: string;
   /** The step where it stands. */
   at: number;
-  /** Wait until an attempt stands there, the given one or a later one. */
-  stands(attempt?: number): Promise<Doing>;
-  /** Wait for a further attempt and what it goes on from, and until it stands there too. @param began  when the fault was */
-  recovers(attempt: number, began: number): Promise<Recovery & { pulse: Doing }>;
+  /** Wait until the trainer of a worker stands there. */
+  stands(by?: WorkerName): Promise<Standing>;
+  /** Wait until it stands there again, as another attempt. @param began  when the fault was */
+  recovers(began: number, by?: WorkerName): Promise<Recovery & { doing: Doing }>;
   /** Let it go on. */
   open(): void;
   /** Let it go on to the end of pretraining. @returns the digest of the representation */
@@ -48,25 +55,34 @@ export type Held = {
 /** Start a run that will stand still before that epoch. */
 export async function holdAt(world: World, id: string, { epoch = HELD, recipe = RECIPE } = {}): Promise<Held> {
   const views = `epoch-${String(epoch).padStart(6, '0')}.safetensors`;
-  const gate = world.proxy.gate((line) => line.startsWith('GET') && line.includes(views));
+  const isHeld = (line: string) => line.startsWith('GET') && line.includes(views);
+  const asked = () => world.proxy.seen.filter(isHeld).length;
+  let before = asked();
+  const gate = world.proxy.gate(isHeld);
   await world.workers.start(id, recipe);
   const at = epoch * STEPS_PER_EPOCH;
-  const training = async (attempt: number, fits: (beat: Doing['beat']) => boolean) =>
-    (await doing(world, id)).find((one) => one.activity === 'pretrain' && one.attempt >= attempt && fits(one.beat));
-  const stands: Held['stands'] = (attempt = 1) =>
-    until(`attempt ${attempt} must come to step ${at}`, () => training(attempt, ({ done }) => (done ?? 0) >= at));
+  const stands: Held['stands'] = async (by = 'training') => {
+    const found = await until(`a trainer must stand at step ${at}`, async () => {
+      const one = asked() > before && (await standing(world, by));
+      if (!one) return undefined;
+      await sleep(STILL_MS);
+      const again = await standing(world, by);
+      return again?.trainer === one.trainer && again;
+    });
+    before = asked();
+    return found;
+  };
   return {
     id,
     at,
     stands,
-    async recovers(attempt, began) {
-      // An attempt that has begun and not yet trained: until then the server tells the last words of the one before.
-      const first = await until(`attempt ${attempt} must begin`, () =>
-        training(attempt, ({ stage, total }) => stage !== undefined && total === 0),
+    async recovers(began, by) {
+      const { resumed } = await stands(by);
+      const seconds = secondsSince(began) - STILL_MS / 1000;
+      const pretraining = await until('the training must be under way', async () =>
+        (await doing(world, id)).find(({ activity, beat }) => activity === 'pretrain' && beat.stage),
       );
-      const resumed = first.beat.checkpoint?.step ?? 0;
-      await stands(attempt);
-      return { seconds: secondsSince(began), done: at, repeated: at - resumed, pulse: first };
+      return { seconds, done: at, repeated: at - resumed, doing: pretraining };
     },
     open: gate.open,
     async finish() {
@@ -74,6 +90,20 @@ export async function holdAt(world: World, id: string, { epoch = HELD, recipe = 
       return finish(world, id);
     },
   };
+}
+
+/** The steps after the last file was read are taken within this time. */
+const STILL_MS = 2_000;
+
+/** The trainer of a worker where it has no views left to read. */
+async function standing({ workers }: World, by: WorkerName): Promise<Standing | undefined> {
+  const [trainer] = await workers.trainers(by);
+  if (trainer === undefined) return undefined;
+  const folder = (await readFile(`/proc/${trainer}/cmdline`, 'utf8')).split('\0').filter(Boolean).at(-1) ?? '';
+  const names = await readdir(join(folder, 'in'));
+  if (names.some((name) => /^e\d+-s\d+\./.test(name))) return undefined;
+  const resume = names.find((name) => name.startsWith('resume'));
+  return { trainer, resumed: resume ? Number((await readSafetensors(join(folder, 'in', resume))).metadata.step) : 0 };
 }
 
 /** Wait for the representation of a run, and end the run. */

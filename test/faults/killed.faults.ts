@@ -16,6 +16,9 @@ beforeAll(async () => {
 afterEach(() => forget(world));
 afterAll(() => world?.stop(), 120_000);
 
+/** Without checkpoints but those of a trainer that is told to end. A worker may be silent for 20 seconds. */
+const LAST_ONLY = { ...RECIPE, compute: { ...RECIPE.compute, checkpointSeconds: 1000, lostAfterSeconds: 20 } };
+
 /** Requests for checkpoints beyond a step, or at one. */
 const data = (from: number) => (line: string) => stepIn(line, /^PUT .*\/checkpoints\/(\d{10})\/.*\.safetensors/) >= from;
 const manifest = (from: number) => (line: string) => stepIn(line, /^PUT .*\/checkpoints\/(\d{10})\.json/) >= from;
@@ -23,12 +26,11 @@ const stepIn = (line: string, where: RegExp): number => Number(where.exec(line)?
 
 test('case 1: a trainer killed in the midst of a segment', async (context) => {
   const held = await holdAt(world, 'killed-trainer');
-  await held.stands();
-  const [trainer = 0] = await world.workers.trainers();
+  const { trainer } = await held.stands();
   const began = performance.now();
   process.kill(trainer, 'SIGKILL');
-  const { pulse, ...recovery } = await held.recovers(2, began);
-  expect(pulse.failure).toMatch(/^TrainerCrashed: .*SIGKILL/);
+  const { doing, ...recovery } = await held.recovers(began);
+  expect(doing.failure).toMatch(/^TrainerCrashed: .*SIGKILL/);
   note(context, recovery);
   expect(await held.finish()).toBe(undisturbed);
 }, 1_200_000);
@@ -47,8 +49,8 @@ test.for([
   await world.end('training');
   gate.open();
   await world.start('training');
-  const { pulse, ...recovery } = await held.recovers(2, began);
-  expect(pulse.failure).toMatch(/^timeout/);
+  const { doing, ...recovery } = await held.recovers(began);
+  expect(doing.failure).toMatch(/^timeout/);
   if (place === 'answer') expect(held.at - recovery.repeated).toBe(step);
   else expect(held.at - recovery.repeated).toBeLessThan(step);
   expect(recovery.repeated).toBeLessThan(held.at); // there were checkpoints before
@@ -57,40 +59,43 @@ test.for([
 });
 
 test('case 2: a training worker told to end hands its segment over without a step lost', async (context) => {
-  const held = await holdAt(world, 'told-to-end', { recipe: { ...RECIPE, compute: { ...RECIPE.compute, checkpointSeconds: 1000 } } });
+  const held = await holdAt(world, 'told-to-end', { recipe: LAST_ONLY });
   await held.stands();
   const began = performance.now();
   await world.end('training', 'SIGTERM');
   expect(world.processOf('training')?.exitCode).toBe(0);
   await world.start('training');
-  const { pulse: _, ...recovery } = await held.recovers(2, began);
-  expect(recovery.repeated).toBeLessThanOrEqual(1);
+  const { doing: _, ...recovery } = await held.recovers(began);
+  expect(recovery.repeated).toBe(0);
   note(context, recovery);
   expect(await held.finish()).toBe(undisturbed);
 }, 1_200_000);
 
 test('cases 3 and 4: a training worker that hangs is lost, another goes on, and what the first one does when it wakes changes nothing', async (context) => {
-  const held = await holdAt(world, 'hung');
+  const held = await holdAt(world, 'hung', { recipe: LAST_ONLY });
   await held.stands();
   const began = performance.now();
   world.processOf('training')?.kill('SIGSTOP');
   await world.workers.launch('training 2');
-  const { pulse, ...recovery } = await held.recovers(2, began);
-  expect(pulse.failure).toMatch(/^timeout/);
+  const { doing: second, ...recovery } = await held.recovers(began, 'training 2');
+  expect(second.failure).toMatch(/^timeout/);
+  const { events } = await world.workers.client.workflow.getHandle(held.id).fetchHistory();
+  const silences = events?.flatMap(({ activityTaskScheduledEventAttributes: task }) =>
+    task ? [Number(task.heartbeatTimeout?.seconds)] : [],
+  );
+  expect(new Set(silences)).toEqual(new Set([20]));
   note(context, recovery);
 
+  // Told to end, each of them writes a last checkpoint: of the same step.
   const puts = () => world.proxy.seen.filter((line) => manifest(held.at)(line) && !manifest(held.at + 1)(line)).length;
+  const before = puts();
   world.processOf('training')?.kill('SIGCONT');
   await until('the first worker must notice', async () => (await world.workers.trainers()).length === 0);
-  const before = puts();
-  await world.end('training 2', 'SIGTERM'); // it writes a last checkpoint of the same step
-  expect(before).toBeGreaterThan(0);
-  expect(puts()).toBeGreaterThan(before);
-  const at = String(held.at).padStart(10, '0');
-  const attempts = (await listed(world.store, '')).flatMap(
-    (key) => /\/checkpoints\/(\d{10})\/([^/]+)\//.exec(key)?.slice(1, 3).join(' ') ?? [],
-  );
-  expect(attempts.filter((attempt) => attempt.startsWith(at))).toHaveLength(1);
+  expect(puts()).toBe(before + 1);
+  await world.end('training 2', 'SIGTERM');
+  expect(puts()).toBe(before + 2);
+  const at = `/checkpoints/${String(held.at).padStart(10, '0')}/`;
+  expect((await listed(world.store, '')).filter((key) => key.includes(at))).toHaveLength(1);
   await until('the first worker must go on', async () => (await doing(world, held.id)).find(({ attempt }) => attempt >= 3));
   expect(await held.finish()).toBe(undisturbed);
 }, 1_200_000);
@@ -110,8 +115,8 @@ test.for(['flipped', 'cut', 'deleted'])(
     else await world.store.put(newest, how === 'cut' ? bytes.subarray(0, -1) : flipped(bytes));
     const began = performance.now();
     await world.start('training');
-    const { pulse, ...recovery } = await held.recovers(2, began);
-    expect(pulse.beat.warning).toMatch(/^Went on from step \d+, as newer checkpoints were broken/);
+    const { doing, ...recovery } = await held.recovers(began);
+    expect(doing.beat.warning).toMatch(/^Went on from step \d+, as newer checkpoints were broken/);
     expect(recovery.repeated).toBeLessThan(held.at);
     note(context, recovery);
     expect(await held.finish()).toBe(undisturbed);

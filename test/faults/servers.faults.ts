@@ -56,14 +56,11 @@ test('case 7: a Temporal server killed and started again on its data', async (co
   await sleep(10_000);
   await world.start('temporal');
   const up = Date.now() / 1000;
-  const { attempt, beat } = await until('the training must be heard of', async () =>
-    (await doing(world, held.id)).find(({ attempt, beat, heard }) => (attempt === 1 ? heard > up : beat.total === 0)),
+  const { attempt } = await until('the training must be heard of', async () =>
+    (await doing(world, held.id)).find(({ activity, heard }) => activity === 'pretrain' && heard > up),
   );
-  note(context, {
-    seconds: secondsSince(began),
-    done: held.at,
-    repeated: attempt === 1 ? 0 : held.at - (beat.checkpoint?.step ?? 0),
-  });
+  if (attempt === 1) note(context, { seconds: secondsSince(began), done: held.at, repeated: 0 });
+  else note(context, await held.recovers(began));
   expect(await held.finish()).toBe(undisturbed);
 }, 1_200_000);
 
@@ -89,7 +86,7 @@ test('case 9: a run that was terminated goes on where it was when it is started 
   const began = performance.now();
   await handle.terminate();
   await world.workers.start(held.id, RECIPE);
-  const { pulse: _, ...recovery } = await held.recovers(1, began);
+  const { doing: _, ...recovery } = await held.recovers(began);
   expect(recovery.repeated).toBeLessThan(held.at);
   note(context, recovery);
   expect(await held.finish()).toBe(undisturbed);
@@ -112,7 +109,7 @@ test('case 9: a run that is reset to its beginning finds again what was done', a
     reason: 'a test',
     requestId: 'reset',
   });
-  const { pulse: _, ...recovery } = await held.recovers(1, began);
+  const { doing: _, ...recovery } = await held.recovers(began);
   expect(recovery.repeated).toBeLessThan(held.at - (EPOCHS / 2) * STEPS_PER_EPOCH); // of the second segment
   note(context, recovery);
   expect(await held.finish()).toBe(undisturbed);
