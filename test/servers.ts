@@ -37,10 +37,19 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   return stop;
 }
 
-/** MinIO and Temporal. @param settings  of Temporal, such as `limit.historyCount.suggestContinueAsNew=60` */
-export async function openServers(settings: string[] = []): Promise<{ services: Services; stop(): Promise<void> }> {
-  const { s3, temporal, stop } = await open({ s3: startMinio, temporal: (folder, servers) => startTemporal(folder, servers, settings) });
-  return { services: { s3, temporal }, stop };
+export type Servers = { services: Services /** Of their data and logs. */; folder: string; stop(): Promise<void> };
+
+/**
+ * MinIO and Temporal.
+ * @param settings  of Temporal, such as `limit.historyCount.suggestContinueAsNew=60`
+ * @param database  whether Temporal keeps all in a file of their folder, `temporal.db`, instead of in memory
+ */
+export async function openServers(settings: string[] = [], { database = false } = {}): Promise<Servers> {
+  const { s3, temporal, folder, stop } = await open({
+    s3: startMinio,
+    temporal: (folder, servers) => startTemporal(folder, servers, settings, database),
+  });
+  return { services: { s3, temporal }, folder, stop };
 }
 
 /** A Temporal server alone. */
@@ -50,7 +59,7 @@ export async function openTemporal(settings: string[] = []): Promise<{ temporal:
 
 type Starts<T> = { [Name in keyof T]: (folder: string, servers: Server[]) => Promise<T[Name]> };
 
-async function open<T extends object>(starts: Starts<T>): Promise<T & { stop(): Promise<void> }> {
+async function open<T extends object>(starts: Starts<T>): Promise<T & { folder: string; stop(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'fewlabels-servers-'));
   const servers: Server[] = [];
   const killAll = () => servers.forEach(({ child }) => void child.kill('SIGKILL'));
@@ -65,7 +74,7 @@ async function open<T extends object>(starts: Starts<T>): Promise<T & { stop(): 
       name,
       await start(folder, servers),
     ]);
-    return { ...(Object.fromEntries(await Promise.all(started)) as T), stop };
+    return { ...(Object.fromEntries(await Promise.all(started)) as T), folder, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -93,13 +102,14 @@ async function startMinio(folder: string, servers: Server[]): Promise<S3Access> 
   return { endpoint, bucket: 'fewlabels', accessKey: 'fewlabels', secretKey, region: 'us-east-1' };
 }
 
-async function startTemporal(folder: string, servers: Server[], settings: string[] = []): Promise<TemporalAccess> {
+async function startTemporal(folder: string, servers: Server[], settings: string[] = [], database = false): Promise<TemporalAccess> {
   const [port, http, metrics] = await freePorts(3);
   const ports = ['--ip', '127.0.0.1', '--port', String(port), '--http-port', String(http), '--metrics-port', String(metrics)];
   const namespaces = [NAMESPACE, LABELS_NAMESPACE].flatMap((name) => ['--namespace', name]);
   const attributes = Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]);
   const dynamic = settings.flatMap((setting) => ['--dynamic-config-value', setting]);
   const args = ['server', 'start-dev', '--headless', '--log-level', 'error', ...namespaces, ...ports, ...attributes, ...dynamic];
+  if (database) args.push('--db-filename', join(folder, 'temporal.db'));
   const server = await start('temporal', args, {}, folder, servers);
   const address = `127.0.0.1:${port}`;
   await untilReady(server, async () => {

@@ -1,15 +1,13 @@
-import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { codec as codecFinding } from '../../cli/checkups.ts';
 import { readEnvironment } from '../../contracts/environment.ts';
 import { codecOf, readKeys } from '../../infra/temporal/codec.ts';
+import { end, startCommand } from '../cli/staying.ts';
 import { scratch } from '../learning/loops/scratch.ts';
 
 const newKey = () => randomBytes(32).toString('base64');
@@ -85,18 +83,12 @@ test('doctor: says the fingerprint of the key, and of older ones', () => {
 describe('fewlabels codec', () => {
   const UI = 'http://ui.example.org:8080';
   let endpoint: string;
-  let child: ReturnType<typeof spawn>;
+  let child: ChildProcess;
   beforeAll(async () => {
-    const command = fileURLToPath(new URL('../../cli/fewlabels.js', import.meta.url));
-    const env = { PATH: process.env.PATH, HOME: tmpdir(), FEWLABELS_CODEC_KEY: first };
-    const started = spawn(process.execPath, [command, 'codec', '--port', '0', '--origin', UI], {
-      env,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    child = started;
-    const [said] = (await once(started.stdout, 'data')) as [Buffer];
-    endpoint = said.toString().trim();
-  });
+    const started = await startCommand(['codec', '--port', '0', '--origin', UI], { FEWLABELS_CODEC_KEY: first }, /http:\S+/);
+    child = started.child;
+    endpoint = started.said;
+  }, 200_000);
   afterAll(() => void child?.kill('SIGKILL'));
   const ask = (path: string, payloads: unknown, headers: Record<string, string> = {}) =>
     fetch(`${endpoint}${path}`, {
@@ -142,8 +134,6 @@ describe('fewlabels codec', () => {
   });
 
   test('a signal ends it', async () => {
-    const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    expect(await ended).toEqual([0, null]);
+    expect(await end(child)).toBe(0);
   });
 });
