@@ -5,8 +5,10 @@ import { access, statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import type { TemporalAccess } from '../contracts/services.ts';
 import { makeFolders } from '../infra/local/folders.ts';
 import { findServices, status } from '../infra/local/services.ts';
+import { type Key, readKeys } from '../infra/temporal/codec.ts';
 import { openS3 } from '../store/s3.ts';
 import { openSession } from './session.ts';
 import type { Context } from './terminal.ts';
@@ -33,6 +35,7 @@ export function checkups(context: Context): Checkup[] {
     { name: 'servers', look: () => servers(environment) },
     { name: 'Temporal', look: () => temporal(context) },
     { name: 'store', look: () => store(context) },
+    { name: 'codec', look: async () => codec(readKeys(environment)) },
   ];
 }
 
@@ -91,10 +94,24 @@ async function temporal(context: Context): Promise<Finding> {
   const session = await openSession(context, { start: false });
   const { serverVersion } = await session.client.workflowService.getSystemInfo({});
   const idle = await idleQueues(session).finally(() => session.close());
-  const address = `${serverVersion} at ${session.services.temporal.address}`;
+  const { temporal: access } = session.services;
+  const address = `${serverVersion} at ${access.address}, ${wayTo(access)}`;
   return idle.length === 0
     ? good(`${address}, workers on every queue`)
     : bad(`${address} answers, but nobody serves ${idle.join(', ')}: start workers with \`fewlabels worker KIND\``);
+}
+
+/** How a Temporal server is reached: never a secret. */
+export function wayTo({ tls, apiKey }: TemporalAccess): string {
+  if (!tls) return 'no TLS';
+  const trusted = tls.serverCa ? `authority of ${tls.serverCa.variable}` : 'usual authorities';
+  return ['TLS', trusted, ...(tls.clientCert ? ['client certificate'] : []), ...(apiKey ? ['API key'] : [])].join(', ');
+}
+
+export function codec([first, ...older]: Pick<Key, 'id'>[]): Finding {
+  if (!first) return good('what goes through Temporal is not encrypted (FEWLABELS_CODEC_KEY)');
+  const others = older.length > 0 ? `; what older keys encrypted is read too: ${older.map(({ id }) => id).join(', ')}` : '';
+  return good(`what goes through Temporal is encrypted with key ${first.id}${others}`);
 }
 
 /** Writes, reads and deletes a byte. */

@@ -1,6 +1,7 @@
 /** Watch a run to its end. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { keyMissingIn } from '../infra/temporal/codec.ts';
 import type { Display } from './display.ts';
 import type { Session } from './session.ts';
 import { stageRows } from './stage-rows.ts';
@@ -50,7 +51,7 @@ export async function follow(
         idle = await tellIdle(session, display, toldIdle, idle);
       }
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError) throw error;
+      if (error instanceof WorkflowNotFoundError || keyMissingIn(error)) throw error;
       if (lostAt === undefined) display.say('… the Temporal server does not answer; the run is safe, waiting for it to come back');
       lostAt ??= Date.now();
       if (Date.now() - lostAt > RECONNECT_AFTER_MS) session = await again(session, reconnect);

@@ -167,6 +167,13 @@ export function commandLine(context: () => Context, versionText: string): Comman
         : (await import('./commands/doctor.ts')).doctor(context(), options),
     );
   program
+    .command('codec')
+    .description('let the Temporal UI and command line read what FEWLABELS_CODEC_KEY encrypts')
+    .option('--port <port>', 'where to listen', '8081')
+    .option('--host <address>', 'on which address', '127.0.0.1')
+    .addOption(new Option('--origin <url>', 'of a UI that may ask (default: the UI of these servers; repeatable)').argParser(collect))
+    .action(async (options) => (await import('./commands/codec.ts')).codec(context(), options));
+  program
     .command('up')
     .description('start the embedded servers and workers')
     .action(async () => (await import('./commands/up.ts')).up(context()));

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { WORKFLOW_TYPE } from '../contracts/queues.ts';
 import type { RunResult } from '../contracts/scores.ts';
+import { keyMissingIn } from '../infra/temporal/codec.ts';
 import { failureOf } from './failure-text.ts';
 import { BadInput } from './problem.ts';
 import { readRecipe, runId } from './recipe-file.ts';
@@ -39,6 +40,7 @@ export async function resultOf({ client }: Session, run: string): Promise<RunRes
   try {
     return (await handle.result()) as RunResult;
   } catch (error) {
+    if (keyMissingIn(error)) throw error;
     throw new BadInput(
       `Cannot take results as the run must have ended well: ${run} ${failureOf(error).state}: ${failureOf(error).message}`,
     );

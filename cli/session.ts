@@ -2,6 +2,8 @@
 import { Client, Connection } from '@temporalio/client';
 import type { Services } from '../contracts/services.ts';
 import { ensureUp, findServices } from '../infra/local/services.ts';
+import { codecOf, readKeys } from '../infra/temporal/codec.ts';
+import { connectionOptions, settingToBlame } from '../infra/temporal/connection.ts';
 import { type Artifacts, openArtifacts } from '../store/artifacts.ts';
 import { openS3 } from '../store/s3.ts';
 import type { Context } from './terminal.ts';
@@ -26,6 +28,7 @@ export async function openSession(
   { environment, terminal }: Pick<Context, 'environment' | 'terminal'>,
   { start }: { start: boolean },
 ): Promise<Session> {
+  const dataConverter = { payloadCodecs: [codecOf(readKeys(environment))] };
   const services = start ? await ensureUp(environment, terminal.say) : await findServices(environment);
   if (!services)
     throw new Error('Cannot look as no servers are up: start them with `fewlabels up`, or name yours in TEMPORAL_ADDRESS and S3_ENDPOINT');
@@ -34,7 +37,7 @@ export async function openSession(
   let artifacts: Promise<Artifacts> | undefined;
   return {
     services,
-    client: new Client({ connection, namespace: temporal.namespace }),
+    client: new Client({ connection, namespace: temporal.namespace, dataConverter }),
     artifacts: () => (artifacts ??= openS3(services.s3).then((store) => openArtifacts(store, { writer: 'cli' }))),
     link: (run) => (temporal.ui ? `${temporal.ui.replace(/\/$/, '')}/namespaces/${temporal.namespace}/workflows/${run}` : undefined),
     close: () => connection.close(),
@@ -42,15 +45,19 @@ export async function openSession(
 }
 
 async function connectTo({ temporal }: Services): Promise<Connection> {
-  const { address, apiKey, namespace } = temporal;
-  const connection = await Connection.connect({ address, apiKey, connectTimeout: CONNECT_TIMEOUT }).catch((error: Error) => {
-    throw new Error(`Cannot connect as a Temporal server must answer at ${address}: ${reasonOf(error)}`);
+  const { address, namespace } = temporal;
+  const options = { ...connectionOptions(temporal), connectTimeout: CONNECT_TIMEOUT } as const;
+  const reasonFor = async (error: Error) => (await settingToBlame(temporal, error)) ?? reasonOf(error);
+  const connection = await Connection.connect(options).catch(async (error: Error) => {
+    throw new Error(`Cannot connect as a Temporal server must answer at ${address}: ${await reasonFor(error)}`);
   });
   await connection
     .withDeadline(Date.now() + 10_000, () => connection.workflowService.describeNamespace({ namespace }))
     .catch(async (error: Error) => {
       await connection.close();
-      throw new Error(`Cannot use the Temporal server at ${address} as it must have the namespace "${namespace}": ${reasonOf(error)}`);
+      throw new Error(
+        `Cannot use the Temporal server at ${address} as it must have the namespace "${namespace}": ${await reasonFor(error)}`,
+      );
     });
   return connection;
 }

@@ -50,6 +50,12 @@ export const FAILURES = {
     run: 'fails',
     person: 'mend the credentials and run again; it goes on where it was',
   }),
+  KeyMissing: row({
+    shows: 'what was sent through Temporal is encrypted with a key that this worker or command does not have',
+    retryable: true,
+    run: 'waits for a worker that has the key',
+    person: 'give the key that the message names to it, in `FEWLABELS_CODEC_KEY` (docs/network.md)',
+  }),
   OutOfMemory: row({
     shows: 'network and batch do not fit in the memory of the device or the machine: TensorFlow says so, or the kernel ends the trainer',
     retryable: 'in progress',

@@ -2,6 +2,8 @@
  * A connection to one bucket of an S3: which errors pass by themselves and are waited for, which are final, and reads that go on
  * where a broken connection left them.
  */
+import { readFileSync } from 'node:fs';
+import { Agent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, S3Error } from 'minio';
 import { Failure } from '../contracts/failures.ts';
@@ -28,7 +30,7 @@ export type Connection = {
 
 /**
  * Prepare a connection; nothing is sent yet.
- * @throws Error when the endpoint is no http or https address
+ * @throws Error when the endpoint is no http or https address, or AWS_CA_BUNDLE names no file of certificates
  */
 export function connect(access: S3Access, patience: Patience = PATIENCE): Connection {
   const endpoint = parseEndpoint(access.endpoint);
@@ -41,10 +43,24 @@ export function connect(access: S3Access, patience: Patience = PATIENCE): Connec
     sessionToken: access.sessionToken,
     region: access.region,
     transport: transport(endpoint.protocol, patience.silence),
+    transportAgent: endpoint.protocol === 'https:' && access.caBundle !== undefined ? trusting(access.caBundle) : undefined,
     retryOptions: { disableRetry: true }, // its own retry prints, and knows no network errors
   });
   const place = `bucket "${access.bucket}" at ${endpoint.protocol}//${endpoint.host}`;
   return { client, bucket: access.bucket, place, attempt: (what, action) => patiently(patience, what, place, action) };
+}
+
+/** Like Node's own agent, but with other authorities. */
+function trusting(caBundle: string): Agent {
+  const must = 'Cannot open the object store as AWS_CA_BUNDLE must name a file of certificates in PEM';
+  let ca: string;
+  try {
+    ca = readFileSync(caBundle, 'utf8');
+  } catch (error) {
+    throw new Error(`${must}: ${(error as Error).message}`);
+  }
+  if (!ca.includes('-----BEGIN CERTIFICATE-----')) throw new Error(`${must}: ${caBundle} holds none`);
+  return new Agent({ ca, keepAlive: true, scheduling: 'lifo', timeout: 5_000 });
 }
 
 function parseEndpoint(endpoint: string): { protocol: 'http:' | 'https:'; hostname: string; host: string; port: string } {
@@ -63,7 +79,7 @@ async function patiently<T>(patience: Patience, what: string, place: string, act
       return await action(attempt);
     } catch (error) {
       if (!passes(error)) throw final(error, what, place);
-      if (attempt >= patience.attempts) throw unavailable(error, what, place, attempt);
+      if (attempt >= patience.attempts || isUntrusted(error)) throw unavailable(error, what, place, attempt);
       const delay = Math.min(patience.longestDelay, patience.firstDelay * 2 ** (attempt - 1));
       await sleep(delay * (0.5 + Math.random() / 2)); // spread, so that many workers do not come back at once
     }
@@ -94,6 +110,12 @@ function passes(error: unknown): boolean {
   );
 }
 
+/** Of a certificate that Node does not take. A person has to see to it, so it is told at once; but what runs already waits for that. */
+const isUntrusted = (error: unknown): boolean =>
+  error instanceof Error &&
+  'code' in error &&
+  /^(UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CERT_|INVALID_CA|ERR_TLS_CERT_)/.test(String(error.code));
+
 const REFUSALS = new Set([
   'AccessDenied',
   'AccountProblem',
@@ -114,7 +136,10 @@ function final(error: unknown, what: string, place: string): unknown {
 }
 
 function unavailable(error: unknown, what: string, place: string, attempts: number): Failure {
-  const message = `Cannot ${what} as ${place} must answer: ${stateOf(error)}, after ${attempts} attempts`;
+  const state = isUntrusted(error)
+    ? `${stateOf(error)}; name whom to trust in AWS_CA_BUNDLE`
+    : `${stateOf(error)}, after ${attempts} attempts`;
+  const message = `Cannot ${what} as ${place} must answer: ${state}`;
   return new Failure('StoreUnavailable', message, error instanceof S3Error ? {} : { cause: error }); // see `final`
 }
 

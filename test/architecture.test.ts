@@ -72,6 +72,7 @@ const forbidden: [string, string, string][] = [
   ['cli/run.ts', 'the command line is a client', `import { shard } from '../activities/shard.ts';`],
   ['cli/commands/run.ts', 'only entry points read the environment', 'spawn(x, { env: process.env });'],
   ['infra/local/minio.ts', 'infra/local starts', `import { run } from '../../cli/run.ts';`],
+  ['infra/temporal/codec.ts', 'how a Temporal server is reached', `import { openS3 } from '../../store/s3.ts';`],
   ['infra/setup/tools.js', 'before any package is there', `import { z } from 'zod';`],
   ['store/utils.ts', '"utils.ts" says nothing', ''],
   ['learning/helpers/a.ts', '"helpers" says nothing', ''],
@@ -96,6 +97,7 @@ const allowed: [string, string][] = [
   ['workers/data.ts', `import { serve } from './serve.ts';`],
   ['cli/run.ts', `import type { pipeline } from '../workflows/pipeline.ts';\nawait import('../workers/data.ts');`],
   ['infra/local/a.ts', `import { tools } from '../setup/tools.js';\nimport { openS3 } from '../../store/s3.ts';`],
+  ['workers/serve.ts', `import { codecOf } from '../infra/temporal/codec.ts';`],
   ['test/a.test.ts', `import { openS3 } from '../store/s3.ts';`],
 ];
 test.each(allowed)('import rule: in %s, kept (case %$)', (path, text) => {

@@ -54,20 +54,21 @@ const RULES: Record<string, Rule> = {
     reason: 'the trainer sees its scratch folder only: learning, contracts and what its machine can do',
   },
   workers: {
-    values: ['activities', 'store', 'contracts'],
+    values: ['activities', 'store', 'contracts', 'infra/temporal'],
     reason: 'workers register and run; workflows by path only, learning in the trainer only',
   },
   cli: {
-    values: ['contracts', 'recipes', 'store', 'report', 'learning', 'infra/local'],
+    values: ['contracts', 'recipes', 'store', 'report', 'learning', 'infra/local', 'infra/temporal'],
     types: ['workflows'],
     dynamic: ['workers'],
     reason:
-      'the command line is a client: contracts, recipes, store, report, learning, infra/local; types of workflows; workers by import()',
+      'the command line is a client: contracts, recipes, store, report, learning, infra/local, infra/temporal; types of workflows; workers by import()',
   },
   'infra/local': {
-    values: ['contracts', 'store', 'infra/setup'],
-    reason: 'infra/local starts servers and workers: contracts, store, infra/setup',
+    values: ['contracts', 'store', 'infra/setup', 'infra/temporal'],
+    reason: 'infra/local starts servers and workers: contracts, store, infra/setup, infra/temporal',
   },
+  'infra/temporal': { values: ['contracts'], reason: 'infra/temporal is how a Temporal server is reached: contracts only' },
   'infra/setup': { packages: { only: ['node:'] }, reason: 'set-up runs before any package is there' },
   test: { values: ['*'], reason: '' },
   bench: { values: ['*'], reason: '' },

@@ -38,7 +38,8 @@ export type Server = {
   process(): ChildProcess | undefined;
 };
 type ServerName = 'minio' | 'temporal';
-export type Servers = { services: Services; servers: Record<ServerName, Server>; stop(): Promise<void> };
+/** `folder`: of their data and logs. */
+export type Servers = { services: Services; servers: Record<ServerName, Server>; folder: string; stop(): Promise<void> };
 
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   announceSampleData();
@@ -49,16 +50,17 @@ export default async function setup(project: TestProject): Promise<(() => Promis
 }
 
 /**
- * MinIO and Temporal. @param settings  of Temporal, such as `limit.historyCount.suggestContinueAsNew=60`
- * @param isKept  whether Temporal has its data on the disk, and hence again after its end
+ * MinIO and Temporal.
+ * @param settings  of Temporal, such as `limit.historyCount.suggestContinueAsNew=60`
+ * @param isKept  whether Temporal has its data on the disk, in `temporal.db` of their folder, and hence again after its end
  */
 export async function openServers(settings: string[] = [], isKept = false): Promise<Servers> {
   const started: Partial<Record<ServerName, Server>> = {};
-  const { s3, temporal, stop } = await open(started, {
+  const { s3, temporal, folder, stop } = await open(started, {
     s3: startMinio,
     temporal: (folder, servers) => startTemporal(folder, servers, settings, isKept),
   });
-  return { services: { s3, temporal }, servers: started as Record<ServerName, Server>, stop };
+  return { services: { s3, temporal }, servers: started as Record<ServerName, Server>, folder, stop };
 }
 
 /** A Temporal server alone. */
@@ -87,7 +89,7 @@ function orExists(error: { code?: number }): void {
 type Started = Partial<Record<ServerName, Server>>;
 type Starts<T> = { [Name in keyof T]: (folder: string, servers: Started) => Promise<T[Name]> };
 
-async function open<T extends object>(servers: Started, starts: Starts<T>): Promise<T & { stop(): Promise<void> }> {
+async function open<T extends object>(servers: Started, starts: Starts<T>): Promise<T & { folder: string; stop(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'fewlabels-servers-'));
   const killAll = () => Object.values(servers).forEach((server) => void server.process()?.kill('SIGKILL'));
   process.on('exit', killAll);
@@ -101,7 +103,7 @@ async function open<T extends object>(servers: Started, starts: Starts<T>): Prom
       name,
       await start(folder, servers),
     ]);
-    return { ...(Object.fromEntries(await Promise.all(started)) as T), stop };
+    return { ...(Object.fromEntries(await Promise.all(started)) as T), folder, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,11 +1,14 @@
 /** What the three workers share: connect, serve one queue, end well. */
 import { cpus, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { type Logger, pino } from 'pino';
 import { type Environment, readEnvironment } from '../contracts/environment.ts';
 import { QUEUES, type WorkerKind } from '../contracts/queues.ts';
-import { type S3Access, servicesFromEnvironment } from '../contracts/services.ts';
+import { type S3Access, servicesFromEnvironment, type TemporalAccess } from '../contracts/services.ts';
+import { codecOf, readKeys } from '../infra/temporal/codec.ts';
+import { connectionOptions, settingToBlame } from '../infra/temporal/connection.ts';
 import { type Artifacts, openArtifacts } from '../store/artifacts.ts';
 import { openS3 } from '../store/s3.ts';
 import { takeTasks } from './tasks.ts';
@@ -14,6 +17,7 @@ export type Serving = { environment: Environment; artifacts: Artifacts; s3: S3Ac
 
 /** A little less than `fewlabels up` grants its workers. */
 const GRACE_SECONDS = 18;
+const FAILURES = fileURLToPath(new URL('../infra/temporal/failures.ts', import.meta.url));
 
 /**
  * Serve one queue until a signal ends the process. SIGTERM and SIGINT cancel what is running at once, so that a training writes
@@ -27,7 +31,8 @@ export async function serve(kind: WorkerKind, prepare: (serving: Serving) => Pro
   if (!temporal || !s3)
     throw new Error('Cannot serve as TEMPORAL_ADDRESS and S3_ENDPOINT must both be set: start workers with `fewlabels up`, or set them');
 
-  const connection = await NativeConnection.connect({ address: temporal.address, apiKey: temporal.apiKey });
+  const keys = readKeys(environment);
+  const connection = await connectTo(temporal);
   try {
     const identity = `${kind}@${hostname()}:${process.pid}`;
     const artifacts = openArtifacts(await openS3(s3), { worker: identity });
@@ -49,6 +54,7 @@ export async function serve(kind: WorkerKind, prepare: (serving: Serving) => Pro
       namespace: temporal.namespace,
       taskQueue: QUEUES[kind],
       identity,
+      dataConverter: { payloadCodecs: [codecOf(keys)], failureConverterPath: keys.length > 0 ? FAILURES : undefined },
       shutdownGraceTime: 0, // training is told at once and uses the time for a last checkpoint
       shutdownForceTime: `${graceSeconds} seconds`,
       maxHeartbeatThrottleInterval: '2 seconds', // how long a cancellation may go unnoticed
@@ -63,6 +69,13 @@ export async function serve(kind: WorkerKind, prepare: (serving: Serving) => Pro
   } finally {
     await connection.close();
   }
+}
+
+async function connectTo(temporal: TemporalAccess): Promise<NativeConnection> {
+  return NativeConnection.connect(connectionOptions(temporal)).catch(async (error: Error) => {
+    const reason = (await settingToBlame(temporal, error)) ?? error.message;
+    throw new Error(`Cannot serve as a Temporal server must answer at ${temporal.address}: ${reason}`);
+  });
 }
 
 /** A machine that is paid by the hour is given back. */

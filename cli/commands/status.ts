@@ -1,5 +1,6 @@
 /** `fewlabels status [RUN]` */
 import { status as localStatus, type Status } from '../../infra/local/services.ts';
+import { keyMissingIn } from '../../infra/temporal/codec.ts';
 import { duration } from '../../report/summary.ts';
 import { failureOf } from '../failure-text.ts';
 import { findRun } from '../run-name.ts';
@@ -55,7 +56,13 @@ async function failureFor({ client }: Session, run: string) {
   return client.workflow
     .getHandle(run)
     .result()
-    .then(() => undefined, failureOf);
+    .then(
+      () => undefined,
+      (error: unknown) => {
+        if (keyMissingIn(error)) throw error;
+        return failureOf(error);
+      },
+    );
 }
 
 /** The servers, and the runs that are going. */

@@ -1,5 +1,7 @@
 /** `fewlabels worker KIND` */
+import { register } from 'tsx/cjs/api';
 import { QUEUES } from '../../contracts/queues.ts';
+import { variablesOf } from '../../contracts/services.ts';
 import { findServices } from '../../infra/local/services.ts';
 import { nearest } from '../nearest.ts';
 import { BadInput } from '../problem.ts';
@@ -21,19 +23,7 @@ export async function worker({ environment, variables }: Context, kind: string):
   const services = await findServices(environment);
   if (!services)
     throw new Error('Cannot serve as no servers are up: start them with `fewlabels up`, or name yours in TEMPORAL_ADDRESS and S3_ENDPOINT');
-  const { temporal, s3 } = services;
-  Object.assign(variables, {
-    TEMPORAL_ADDRESS: temporal.address,
-    TEMPORAL_NAMESPACE: temporal.namespace,
-    S3_ENDPOINT: s3.endpoint,
-    S3_BUCKET: s3.bucket,
-  });
-  const { accessKey, secretKey, sessionToken = '', region } = s3;
-  Object.assign(variables, {
-    AWS_ACCESS_KEY_ID: accessKey,
-    AWS_SECRET_ACCESS_KEY: secretKey,
-    AWS_SESSION_TOKEN: sessionToken,
-    AWS_REGION: region,
-  });
+  Object.assign(variables, variablesOf(services));
+  register(); // Temporal's SDK loads a file of ours by `require`, which this command's own loader does not know
   await entry();
 }

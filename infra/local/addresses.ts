@@ -1,6 +1,7 @@
 /** Where the servers of a data folder are: those named in the environment, else the embedded ones. */
 import type { Environment } from '../../contracts/environment.ts';
 import { type Services, servicesFromEnvironment } from '../../contracts/services.ts';
+import { readKeys } from '../temporal/codec.ts';
 import type { Credentials } from './home.ts';
 import { HOST } from './ports.ts';
 import type { Ports } from './record.ts';
@@ -31,5 +32,7 @@ export function servicesAt(environment: Environment, ports: Ports, credentials: 
 export function serves(environment: Environment): string {
   const { temporal, s3 } = servicesFromEnvironment(environment);
   const { TEMPORAL_NAMESPACE, S3_BUCKET } = environment;
-  return `Temporal ${temporal?.address ?? 'embedded'} (${TEMPORAL_NAMESPACE}), S3 ${s3?.endpoint ?? 'embedded'} (${S3_BUCKET})`;
+  const [key] = readKeys(environment);
+  const encrypted = key ? `, encrypted with key ${key.id}` : '';
+  return `Temporal ${temporal?.address ?? 'embedded'} (${TEMPORAL_NAMESPACE}), S3 ${s3?.endpoint ?? 'embedded'} (${S3_BUCKET})${encrypted}`;
 }

@@ -1,7 +1,7 @@
 /** The processes of a data folder: two servers, unless the environment names others, and three workers. */
 import { join } from 'node:path';
 import { SEARCH_ATTRIBUTES, type WorkerKind } from '../../contracts/queues.ts';
-import type { Services } from '../../contracts/services.ts';
+import { type Services, variablesOf } from '../../contracts/services.ts';
 import { openS3 } from '../../store/s3.ts';
 import type { ChildSettings } from './child.ts';
 import type { Credentials } from './home.ts';
@@ -14,6 +14,9 @@ import { prepareTemporal } from './temporal.ts';
 export type Specific = Omit<ChildSettings, 'home' | 'cwd' | 'onChange'>;
 type ServerPlace = { home: string; file: string; ports: Ports; services: Services; env: NodeJS.ProcessEnv };
 
+/** Where `fewlabels codec` listens when it is not told otherwise. */
+const CODEC_ENDPOINT = `http://${HOST}:8081`;
+
 /** What a server may see of the environment: settings meant for another Temporal or MinIO must not reach it. */
 const forServers = ({ PATH, HOME, LANG, TMPDIR }: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({ PATH, HOME, LANG, TMPDIR });
 
@@ -23,10 +26,12 @@ export function temporalServer({ home, file, ports, services, env }: ServerPlace
   const attributes = Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]);
   const network = ['--ip', HOST, '--port', String(ports.temporal), '--ui-port', String(ports.ui)];
   const database = ['--db-filename', join(home, 'temporal.db'), '--namespace', namespace];
+  const isEncrypted = env.FEWLABELS_CODEC_KEY !== undefined || env.FEWLABELS_CODEC_KEY_FILE !== undefined;
+  const codec = isEncrypted ? ['--ui-codec-endpoint', CODEC_ENDPOINT] : [];
   return {
     name: 'temporal',
     command: file,
-    args: ['server', 'start-dev', ...network, ...database, ...attributes, '--log-level', 'warn'],
+    args: ['server', 'start-dev', ...network, ...database, ...attributes, ...codec, '--log-level', 'warn'],
     env: forServers(env),
     isReady: async () => {
       if (!(await listens(ports.temporal))) return false; // gRPC itself would wait a second before it tries again
@@ -66,23 +71,8 @@ export function workerProcess(name: WorkerKind, { services, env }: Pick<ServerPl
     name,
     command: process.execPath,
     args: ['--import', 'tsx', `workers/${name}.ts`],
-    env: { ...env, ...variables(services), FEWLABELS_LOG: env.FEWLABELS_LOG === 'debug' ? 'debug' : 'info' }, // it says `ready` at level info
+    env: { ...env, ...variablesOf(services), FEWLABELS_LOG: env.FEWLABELS_LOG === 'debug' ? 'debug' : 'info' }, // it says `ready` at level info
     isHumble: name === 'data', // views are made while the next process trains
     isReady: (log) => /\bready: /.test(readSince(log)),
-  };
-}
-
-function variables({ temporal, s3 }: Services): Record<string, string> {
-  return {
-    TEMPORAL_ADDRESS: temporal.address,
-    TEMPORAL_NAMESPACE: temporal.namespace,
-    ...(temporal.ui ? { TEMPORAL_UI_URL: temporal.ui } : {}),
-    ...(temporal.apiKey ? { TEMPORAL_API_KEY: temporal.apiKey } : {}),
-    S3_ENDPOINT: s3.endpoint,
-    S3_BUCKET: s3.bucket,
-    AWS_ACCESS_KEY_ID: s3.accessKey,
-    AWS_SECRET_ACCESS_KEY: s3.secretKey,
-    AWS_SESSION_TOKEN: s3.sessionToken ?? '', // one that is meant for other keys must not go with these
-    AWS_REGION: s3.region,
   };
 }

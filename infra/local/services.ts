@@ -5,6 +5,7 @@
 import type { Environment } from '../../contracts/environment.ts';
 import { type Services, servicesFromEnvironment } from '../../contracts/services.ts';
 import { openS3 } from '../../store/s3.ts';
+import { connectionOptions, settingToBlame } from '../temporal/connection.ts';
 import { serves, servicesAt } from './addresses.ts';
 import { homeFolder, openHome, readCredentials } from './home.ts';
 import { logFile } from './logs.ts';
@@ -97,9 +98,11 @@ async function checkNamedServers(environment: Environment): Promise<void> {
   const { temporal, s3 } = servicesFromEnvironment(environment);
   if (s3) await openS3(s3);
   if (!temporal) return;
-  await prepareTemporal(temporal, { retain: false }).catch((error: Error) => {
+  connectionOptions(temporal); // what is wrong with a certificate is not the server's
+  await prepareTemporal(temporal, { retain: false }).catch(async (error: Error) => {
+    const reason = (await settingToBlame(temporal, error)) ?? error.message;
     throw new Error(
-      `Cannot use the Temporal server at ${temporal.address} as it must answer and have the namespace "${temporal.namespace}": ${error.message}`,
+      `Cannot use the Temporal server at ${temporal.address} as it must answer and have the namespace "${temporal.namespace}": ${reason}`,
     );
   });
 }

@@ -1,8 +1,9 @@
 /** Bring a supervisor up and wait until all it keeps is ready. */
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Environment } from '../../contracts/environment.ts';
+import { type Environment, FILES } from '../../contracts/environment.ts';
 import { serves } from './addresses.ts';
 import { codeFingerprint, ROOT } from './code.ts';
 import { type Log, lastLines, openLog } from './logs.ts';
@@ -81,9 +82,14 @@ function startSupervisor(home: string, environment: Environment): Started {
     started.exit = code ?? 1;
   });
   child.stdin?.once('error', () => undefined); // it ended at once: its exit says so
-  child.stdin?.end(JSON.stringify({ ...environment, FEWLABELS_HOME: home }));
+  child.stdin?.end(JSON.stringify({ ...environment, ...absoluteFiles(environment), FEWLABELS_HOME: home }));
   child.unref();
   return started;
+}
+
+/** The supervisor and its workers have another working folder. */
+function absoluteFiles(environment: Environment): Partial<Environment> {
+  return Object.fromEntries(FILES.flatMap((name) => (environment[name] ? [[name, resolve(environment[name])]] : [])));
 }
 
 async function failureOf(home: string, { pid, log }: Started): Promise<Error> {

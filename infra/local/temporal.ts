@@ -3,6 +3,7 @@ import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { SEARCH_ATTRIBUTES } from '../../contracts/queues.ts';
 import type { TemporalAccess } from '../../contracts/services.ts';
+import { connectionOptions } from '../temporal/connection.ts';
 
 /** The development server forgets finished runs after a day. */
 export const RETENTION_SECONDS = 365 * 24 * 3600;
@@ -10,8 +11,9 @@ export const RETENTION_SECONDS = 365 * 24 * 3600;
 const INDEXED = { Text: 1, Keyword: 2, Int: 3, Double: 4, Bool: 5, Datetime: 6, KeywordList: 7 } as const;
 
 /** @throws Error when the server does not answer in time, or lacks the namespace */
-export async function prepareTemporal({ address, namespace, apiKey }: TemporalAccess, { retain }: { retain: boolean }): Promise<void> {
-  const connection = await Connection.connect({ address, apiKey, connectTimeout: '5 seconds' });
+export async function prepareTemporal(access: TemporalAccess, { retain }: { retain: boolean }): Promise<void> {
+  const { namespace } = access;
+  const connection = await Connection.connect({ ...connectionOptions(access), connectTimeout: '5 seconds' });
   try {
     await connection.withDeadline(Date.now() + 10_000, async () => {
       if (retain) await keepForAYear(connection, namespace);

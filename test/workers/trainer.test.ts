@@ -82,6 +82,7 @@ test('trainer: says ready, progress, checkpoint and done, and exits with 0', asy
 
 test('trainer: what opens a door is not in its environment, nor does its worker pass it on', async () => {
   const names = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'S3_ENDPOINT', 'TEMPORAL_ADDRESS', 'TEMPORAL_API_KEY'];
+  names.push('FEWLABELS_CODEC_KEY', 'FEWLABELS_CODEC_KEY_FILE', 'TEMPORAL_TLS_CLIENT_KEY_PATH', 'TEMPORAL_TLS_CLIENT_KEY_DATA');
   const secrets = Object.fromEntries([...names, 'FEWLABELS_HOME', 'HOME', 'NODE_OPTIONS', 'anything'].map((name) => [name, 'secret']));
   const passedOn = trainerEnvironment({ ...secrets, PATH: process.env.PATH, LANG: 'C' });
   expect(Object.keys(passedOn).sort()).toEqual(['LANG', 'PATH', ...Object.keys(TRAINER_ENVIRONMENT)].sort());
