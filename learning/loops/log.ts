@@ -64,6 +64,8 @@ export class Log implements Position {
     this.step = step;
     this.keptStep = step;
     this.curve = [...curve];
+    const { step: _step, epoch: _epoch, learningRate: _rate, review: _review, ...measured } = curve.at(-1) ?? {};
+    this.last = measured as Measured; // where no step is left to take, the result says the same as if it had never stopped
     this.#begun = { step, at: this.#around.now() };
     this.#told = { step, at: -Infinity };
     if (step > 0) this.#lastGood = `the checkpoint of step ${step} was the last good one`;
