@@ -78,8 +78,9 @@ export class Log implements Position {
   note(metrics: Metrics, learningRate: number, isReviewed = false): void {
     this.step++;
     const now = this.#around.now();
-    const isPoint = isReviewed || this.step === 1 || this.step % this.#stride === 0;
-    const isNews = now - this.#told.at >= TELL_EVERY_MS || this.step === this.#plan.steps;
+    const isLast = this.step === this.#plan.steps;
+    const isPoint = isReviewed || this.step === 1 || this.step % this.#stride === 0 || isLast;
+    const isNews = now - this.#told.at >= TELL_EVERY_MS || isLast;
     if (isPoint || isNews) this.last = readScalars(metrics);
     tf.dispose(metrics);
     if (!isPoint && !isNews) return;
