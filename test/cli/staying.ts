@@ -1,6 +1,7 @@
 /** Commands that stay: workers, and what serves. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 
@@ -16,8 +17,7 @@ export async function startCommand(
   const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (said += text.toString()));
-  const state = () => until.exec(said)?.[0] ?? (child.exitCode === null ? undefined : 'it ended');
-  await expect.poll(state, { timeout: 180_000, interval: 100 }).toBeDefined();
+  for (const deadline = Date.now() + 180_000; !until.test(said) && child.exitCode === null && Date.now() < deadline; ) await sleep(50);
   expect(said).toMatch(until);
   return { child, said: until.exec(said)?.[0] ?? '' };
 }
