@@ -97,4 +97,4 @@ test('trainSegment: a listing that lacks the newest checkpoint costs its steps a
   const { manifests } = await artifacts.checkpoints(IDENTITY.stage, IDENTITY.key);
   expect(manifests[0]).toEqual(newest); // adopted
   expect((await segment(2)).result?.digest).toBe(whole.result?.digest);
-});
+}, 4 * PATIENCE);
