@@ -69,6 +69,7 @@ export async function serve(kind: WorkerKind, prepare: (serving: Serving) => Pro
   } finally {
     await connection.close();
   }
+  process.exit(0); // a request that a store does not answer must not hold a worker that is done
 }
 
 async function connectTo(temporal: TemporalAccess): Promise<NativeConnection> {

@@ -77,24 +77,28 @@ test('trainSegment: resumed in the middle of an epoch it gives the same bits as 
   expect((await train(trial())).result?.digest).toBe(whole.result?.digest);
 });
 
-test('trainSegment: a listing that lacks the newest checkpoint costs its steps and nothing else', async () => {
-  const whole = await (await pretraining(openFragile(), 3)).train(trial());
-  const store = openFragile();
-  const { train, artifacts, job } = await pretraining(store, 3);
-  const segment = (from: number) =>
-    train(trial(), { from, to: from + 1 }, { job: { ...job, untilEpoch: from + 1, checkpointSeconds: 1e6 } });
-  for (const from of [0, 1]) await segment(from);
-  const newest = (await artifacts.checkpoints(IDENTITY.stage, IDENTITY.key)).manifests[0];
+test(
+  'trainSegment: a listing that lacks the newest checkpoint costs its steps and nothing else',
+  async () => {
+    const whole = await (await pretraining(openFragile(), 3)).train(trial());
+    const store = openFragile();
+    const { train, artifacts, job } = await pretraining(store, 3);
+    const segment = (from: number) =>
+      train(trial(), { from, to: from + 1 }, { job: { ...job, untilEpoch: from + 1, checkpointSeconds: 1e6 } });
+    for (const from of [0, 1]) await segment(from);
+    const newest = (await artifacts.checkpoints(IDENTITY.stage, IDENTITY.key)).manifests[0];
 
-  const { list } = store;
-  store.list = async function* (prefix) {
-    for await (const object of list(prefix)) if (!object.key.includes(String(newest?.facts.step).padStart(10, '0'))) yield object;
-  };
-  expect(await segment(2)).toMatchObject({ epochsDone: 1 }); // as far as it can see
-  const again = await segment(1);
-  store.list = list;
-  expect(again).toMatchObject({ epochsDone: 2 });
-  const { manifests } = await artifacts.checkpoints(IDENTITY.stage, IDENTITY.key);
-  expect(manifests[0]).toEqual(newest); // adopted
-  expect((await segment(2)).result?.digest).toBe(whole.result?.digest);
-});
+    const { list } = store;
+    store.list = async function* (prefix) {
+      for await (const object of list(prefix)) if (!object.key.includes(String(newest?.facts.step).padStart(10, '0'))) yield object;
+    };
+    expect(await segment(2)).toMatchObject({ epochsDone: 1 }); // as far as it can see
+    const again = await segment(1);
+    store.list = list;
+    expect(again).toMatchObject({ epochsDone: 2 });
+    const { manifests } = await artifacts.checkpoints(IDENTITY.stage, IDENTITY.key);
+    expect(manifests[0]).toEqual(newest); // adopted
+    expect((await segment(2)).result?.digest).toBe(whole.result?.digest);
+  },
+  4 * PATIENCE,
+);
