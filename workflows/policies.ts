@@ -11,7 +11,7 @@ import type { DataActivities, PipelineActivities, TrainingActivities } from '../
 const PATIENCE = {
   scheduleToCloseTimeout: '30 days', // waiting for a worker counts
   heartbeatTimeout: '30 seconds', // everything beats every other second; half a minute of silence is a lost worker
-  retry: { initialInterval: '2 seconds', maximumInterval: '5 minutes', nonRetryableErrorTypes: FATAL },
+  retry: { initialInterval: '2 seconds', maximumInterval: '1 minute', nonRetryableErrorTypes: FATAL },
 } as const;
 
 /** What may be cut off anywhere and is soon done again: a cancelled run does not wait for it. */
