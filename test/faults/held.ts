@@ -121,11 +121,6 @@ async function representation({ store }: World): Promise<string | undefined> {
   return manifest && (JSON.parse(String(await store.get(manifest))) as { digest: string }).digest;
 }
 
-/** Have the bucket forget everything but the shards. */
-export async function forget({ store }: World): Promise<void> {
-  await store.remove((await listed(store, '')).filter((key) => !key.startsWith(`${STAGES.shards.prefix}/`)));
-}
-
 /** Tell what a recovery took, for the table. */
 export function note({ task }: Pick<TestContext, 'task'>, { seconds, done, repeated }: Recovery): void {
   task.meta.fault = { seconds, done, repeated };

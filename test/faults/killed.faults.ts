@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { Manifest } from '../../contracts/artifacts.ts';
 import { listed } from '../../store/store.ts';
-import { forget, holdAt, note, RECIPE } from './held.ts';
+import { holdAt, note, RECIPE } from './held.ts';
 import { doing, until } from './watching.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -11,9 +11,9 @@ let undisturbed: string;
 beforeAll(async () => {
   world = await openWorld();
   undisturbed = await (await holdAt(world, 'undisturbed')).finish();
-  await forget(world);
+  await world.restore();
 }, 1_200_000);
-afterEach(() => forget(world));
+afterEach(() => world.restore(), 300_000);
 afterAll(() => world?.stop(), 120_000);
 
 /** Without checkpoints but those of a trainer that is told to end. A worker may be silent for 20 seconds. */

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { listed } from '../../store/store.ts';
-import { EPOCHS, forget, HELD, holdAt, note, RECIPE, STEPS_PER_EPOCH } from './held.ts';
+import { EPOCHS, HELD, holdAt, note, RECIPE, STEPS_PER_EPOCH } from './held.ts';
 import { doing, secondsSince, until } from './watching.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -20,9 +20,9 @@ beforeAll(async () => {
   isMounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', scratch]).status === 0;
   world = await openWorld({ settings: { FEWLABELS_SCRATCH: scratch } });
   undisturbed = await (await holdAt(world, 'undisturbed')).finish();
-  await forget(world);
+  await world.restore();
 }, 1_200_000);
-afterEach(() => forget(world));
+afterEach(() => world.restore(), 300_000);
 afterAll(async () => {
   await world?.stop();
   if (isMounted) spawnSync('umount', [scratch]);

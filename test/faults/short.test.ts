@@ -1,6 +1,6 @@
 /** The fault suite in short: one pretraining through bad weather, in which every process is killed once. The whole: `npm run test:faults`. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { forget, holdAt } from './held.ts';
+import { holdAt } from './held.ts';
 import { type Kill, killAtRandom } from './kills.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -12,7 +12,7 @@ afterAll(() => world?.stop(), 120_000);
 
 test('every process killed once, through bad weather: the same representation to the bit', async () => {
   const undisturbed = await (await holdAt(world, 'undisturbed')).finish();
-  await forget(world);
+  await world.restore();
   world.proxy.weather = { seed: 1, errors: 0.05, resets: 0.05, latency: 50 };
   const kills: Kill[] = [];
   const held = await holdAt(world, 'disturbed');

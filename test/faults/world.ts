@@ -5,10 +5,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowFailedError } from '@temporalio/client';
+import { OPEN_RUNS } from '../../cli/watch.ts';
+import { STAGES } from '../../contracts/artifacts.ts';
 import type { RecipeInput } from '../../contracts/recipe.ts';
 import type { RunResult } from '../../contracts/scores.ts';
 import { openS3 } from '../../store/s3.ts';
-import type { Store } from '../../store/store.ts';
+import { listed, type Store } from '../../store/store.ts';
 import { openServers } from '../servers.ts';
 import { type FaultyProxy, openFaultyProxy, type Weather } from '../store/faulty-proxy.ts';
 import { startWorkers, type WorkerName, type Workers } from '../workflows/workers.ts';
@@ -32,6 +34,8 @@ export type World = {
   run(id: string, recipe: RecipeInput): Promise<RunResult>;
   /** Activities of a run, and the attempts that they took. */
   effort(id: string): Promise<{ activities: number; attempts: number }>;
+  /** After a test, however it ended: open all gates, start what has ended, end all runs and forget what they made, but for shards. */
+  restore(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -50,6 +54,7 @@ export async function openWorld(
   try {
     const workers = await startWorkers({ ...services, s3 }, s3.bucket, names, options.settings);
     proxy.weather = options.weather;
+    const store = await openS3(services.s3);
     const isServer = (part: Part): part is ServerPart => part in servers;
     const resultOf: World['resultOf'] = async (id) => {
       for (;;) {
@@ -64,7 +69,7 @@ export async function openWorld(
     return {
       workers,
       proxy,
-      store: await openS3(services.s3),
+      store,
       processOf: (part) => (isServer(part) ? servers[part].process() : workers.processOf(part)),
       end: (part, signal = 'SIGKILL') => (isServer(part) ? servers[part].end(signal) : workers.end(part, signal)),
       start: (part) => (isServer(part) ? servers[part].start() : workers.launch(part)),
@@ -79,6 +84,18 @@ export async function openWorld(
         const tries = (events ?? []).flatMap(({ activityTaskStartedEventAttributes: started }) => (started ? [started.attempt ?? 1] : []));
         return { activities: tries.length, attempts: tries.reduce((sum, attempt) => sum + attempt, 0) };
       },
+      async restore() {
+        proxy.weather = undefined;
+        proxy.openAll();
+        for (const server of Object.values(servers)) if (isOver(server.process())) await server.start();
+        for (const name of names) {
+          if (isOver(workers.processOf(name))) await workers.launch(name);
+          else workers.processOf(name).kill('SIGCONT');
+        }
+        const { workflow } = workers.client;
+        for await (const { workflowId } of workflow.list({ query: OPEN_RUNS })) await workflow.getHandle(workflowId).terminate();
+        await store.remove((await listed(store, '')).filter((key) => !key.startsWith(`${STAGES.shards.prefix}/`)));
+      },
       async stop() {
         proxy.weather = undefined;
         await workers.stop();
@@ -90,3 +107,5 @@ export async function openWorld(
     throw error;
   }
 }
+
+const isOver = (child?: ChildProcess): boolean => !child || child.exitCode !== null || child.signalCode !== null;

@@ -25,7 +25,7 @@ export type Gate = {
   /** Let them go on, and whoever comes after; those whose sender is gone go nowhere. */
   open(): void;
 };
-type Closed = { matches(line: string): boolean; at: 'request' | 'body' | 'answer'; pass(line: string): Promise<void> };
+type Closed = { matches(line: string): boolean; at: 'request' | 'body' | 'answer'; pass(line: string): Promise<void>; open(): void };
 
 export type FaultyProxy = {
   endpoint: string;
@@ -35,6 +35,8 @@ export type FaultyProxy = {
   arrange(matches: (line: string) => boolean, ...faults: Fault[]): void;
   /** Hold up all requests that match, until it is opened. */
   gate(matches: (line: string) => boolean, at?: Closed['at']): Gate;
+  /** Open all gates that there are. */
+  openAll(): void;
   /** From now on, and until there is none. Which request is struck depends on the seed and on how many came before. */
   weather: Weather | undefined;
   /** Requests that chance has struck. */
@@ -80,15 +82,16 @@ export async function openFaultyProxy(target: string): Promise<FaultyProxy> {
           reach(line);
           return opened;
         },
-      };
-      gates.add(gate);
-      return {
-        reached,
         open() {
           gates.delete(gate);
           open();
         },
       };
+      gates.add(gate);
+      return { reached, open: gate.open };
+    },
+    openAll() {
+      for (const gate of gates) gate.open();
     },
     async close() {
       server.closeAllConnections();
