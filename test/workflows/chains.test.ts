@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, cancelled, heartbeat } from '@temporalio/activity';
 import type { WorkflowExecutionInfo } from '@temporalio/client';
+import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { failureOf } from '../../cli/failure-text.ts';
 import { PAUSE_UPDATE, PROGRESS_QUERY, RESUME_UPDATE, type RunProgress } from '../../contracts/progress.ts';
@@ -11,6 +12,7 @@ import type { RunResult } from '../../contracts/scores.ts';
 import { fewlabels } from '../cli/command.ts';
 import { openTemporal } from '../servers.ts';
 import { type Activities, playedStore, playRuns } from './played.ts';
+import { WORKFLOWS } from './workers.ts';
 
 const LONG_HISTORY = 60;
 const STORE = { S3_ENDPOINT: 'http://127.0.0.1:9', AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' }; // nobody asks it
@@ -126,7 +128,7 @@ describe('a history that grows long', () => {
     expect(status.seconds).toBe(Math.round((last - (first?.startTime.getTime() ?? 0)) / 1000));
   }, 60_000);
 
-  test('many segments: no history is longer than what one segment adds to the limit', async () => {
+  test('many segments: no history is longer than what one segment adds to the limit, and all replay', async () => {
     const store = playedStore();
     const recipe = recipeOf({ pretrain: { epochs: SEGMENTS, segmentEpochs: 1 }, views: { where: 'device' } });
     await result('segments', recipe, store.activities);
@@ -134,6 +136,10 @@ describe('a history that grows long', () => {
     const pages = await pagesOf('segments');
     expect(pages.length).toBeGreaterThan(SEGMENTS / 20);
     expect(Math.max(...pages.map(({ historyLength }) => historyLength))).toBeLessThan(LONG_HISTORY + 20);
+    const histories = [];
+    for (const { runId: workflowId } of pages)
+      histories.push({ workflowId, history: await runs.client.workflow.getHandle('segments', workflowId).fetchHistory() });
+    for await (const { error } of Worker.runReplayHistories({ workflowsPath: WORKFLOWS }, histories)) expect(error).toBeUndefined();
   }, 1_200_000);
 
   test('shards and views of millions of images are made in blocks', async () => {
