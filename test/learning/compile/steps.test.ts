@@ -262,7 +262,7 @@ test('stepper: a thousand steps leave as many tensors as one, on both sides of t
   for (let i = 0; i < 1000; i++) once();
   expect(counts()).toEqual(before);
   course.free();
-});
+}, 300_000);
 
 test('stepper: the state that was read keeps its values while steps go on', () => {
   const each = cases['fine-tune and baseline']!;
@@ -275,4 +275,4 @@ test('stepper: the state that was read keeps its values while steps go on', () =
     expect(valuesOf(course.state()['classifier/dense/kernel']!)).not.toEqual(values);
     course.free();
   }
-});
+}, 300_000);
