@@ -4,7 +4,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkflowFailedError } from '@temporalio/client';
+import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { OPEN_RUNS } from '../../cli/watch.ts';
 import { STAGES } from '../../contracts/artifacts.ts';
 import type { RecipeInput } from '../../contracts/recipe.ts';
@@ -93,7 +93,8 @@ export async function openWorld(
           else workers.processOf(name).kill('SIGCONT');
         }
         const { workflow } = workers.client;
-        for await (const { workflowId } of workflow.list({ query: OPEN_RUNS })) await workflow.getHandle(workflowId).terminate();
+        for await (const { workflowId } of workflow.list({ query: OPEN_RUNS }))
+          await workflow.getHandle(workflowId).terminate().catch(unlessOver);
         await store.remove((await listed(store, '')).filter((key) => !key.startsWith(`${STAGES.shards.prefix}/`)));
       },
       async stop() {
@@ -109,3 +110,8 @@ export async function openWorld(
 }
 
 const isOver = (child?: ChildProcess): boolean => !child || child.exitCode !== null || child.signalCode !== null;
+
+/** The list of open runs is a little late. */
+function unlessOver(error: Error): void {
+  if (!(error instanceof WorkflowNotFoundError)) throw error;
+}
