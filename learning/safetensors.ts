@@ -38,7 +38,7 @@ const OTHER_ITEM_BYTES = new Map([
   ['BOOL', 1],
 ]);
 const HEADER_LIMIT = 100_000_000; // bytes; as in the reference reader
-const READ_PIECE = 2 ** 30; // one read call stays under 2 GiB
+const PIECE = 2 ** 30; // one call of the system stays under 2 GiB
 
 const elements = (shape: number[]) => shape.reduce((product, side) => product * side, 1);
 const bytesOf = ({ data }: HostTensor) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -214,13 +214,23 @@ export async function writeSafetensors(file: string, tensors: HostTensors, metad
 /** In as few calls as the system allows: a busy process hears of each at its next turn only, and trains a step meanwhile. */
 async function writeParts(handle: FileHandle, parts: Uint8Array[]): Promise<void> {
   for (let left = parts; left.length > 0; ) {
-    let { bytesWritten: done } = await handle.writev(left);
+    let { bytesWritten: done } = await handle.writev(firstOf(left, PIECE));
     left = left.flatMap((part) => {
       const written = Math.min(done, part.length);
       done -= written;
       return written < part.length ? [part.subarray(written)] : [];
     });
   }
+}
+
+/** The first `bytes` bytes of all parts. */
+function firstOf(parts: Uint8Array[], bytes: number): Uint8Array[] {
+  let room = bytes;
+  return parts.flatMap((part) => {
+    const piece = part.subarray(0, room);
+    room -= piece.length;
+    return piece.length > 0 ? [piece] : [];
+  });
 }
 
 /**
@@ -237,7 +247,7 @@ export async function readSafetensors(
   try {
     const bytes = bytesFor((await handle.stat()).size);
     for (let at = 0; at < bytes.length; ) {
-      const { bytesRead } = await handle.read(bytes, at, Math.min(READ_PIECE, bytes.length - at), at);
+      const { bytesRead } = await handle.read(bytes, at, Math.min(PIECE, bytes.length - at), at);
       if (bytesRead === 0) refuse('a file must not shrink while it is read', file);
       at += bytesRead;
     }

@@ -10,7 +10,9 @@ import { Unanswered } from './transport.ts';
  */
 export async function readObject(connection: Connection, key: string, range?: Range, absent = ABSENT): Promise<Readable | undefined> {
   const answer = await ask(connection, key, range, absent);
-  return answer && Readable.from(answer.chunks, { objectMode: false });
+  if (answer === undefined) return undefined;
+  const stream = Readable.from(answer.chunks, { objectMode: false });
+  return stream.once('close', () => answer.first.destroy()); // chunks that nobody asked for never came to their own end
 }
 
 /** The same as bytes, which lie in memory once: chunks are put where they belong as they come. */
@@ -23,14 +25,14 @@ export async function readBytes(connection: Connection, key: string, range?: Ran
   return bytes;
 }
 
-type Answer = { bytes: number; chunks: AsyncGenerator<Buffer> };
+type Answer = { bytes: number; first: Readable; chunks: AsyncGenerator<Buffer> };
 
 async function ask(connection: Connection, key: string, range: Range | undefined, absent: string[]): Promise<Answer | undefined> {
   const first = await connection.attempt(`read "${key}"`, () => orCode(absent, () => request(connection, key, range)));
   if (first === undefined) return undefined;
   const offset = range?.offset ?? 0;
   const bytes = Math.min(announced(first), range?.length ?? Number.POSITIVE_INFINITY);
-  return { bytes, chunks: chunks(connection, key, offset, offset + bytes, first) };
+  return { bytes, first, chunks: chunks(connection, key, offset, offset + bytes, first) };
 }
 
 /** minio-js takes a length of 0 for "to the end", so an empty range asks for one byte. */

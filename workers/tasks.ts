@@ -29,6 +29,7 @@ export function takeTasks(most: number, atOnce = 1): Tasks {
     type: 'custom',
     reserveSlot: (_, signal) =>
       new Promise((resolve, reject) => {
+        signal.throwIfAborted();
         const take = () => resolve({});
         waiting.add(take);
         signal.addEventListener('abort', () => {

@@ -74,7 +74,7 @@ export async function settingToBlame(access: TemporalAccess, error: Error): Prom
   if ('code' in error && (error.code === 16 || error.code === 7))
     return `it refuses ${access.apiKey ? 'TEMPORAL_API_KEY' : 'us, without TEMPORAL_API_KEY'}`; // unauthenticated, permission denied
   const { tls } = connectionOptions(access);
-  const outcome = await handshake(access.address, tls);
+  const outcome = await handshake(access.address, tls).catch(() => 'silence'); // what cannot even be tried says nothing
   if (outcome === 'well' || outcome === 'silence')
     return tls === false && outcome === 'well' ? 'it speaks TLS: set TEMPORAL_TLS=true' : undefined;
   return tls === false ? undefined : blamed(outcome, access.tls ?? {});
