@@ -65,9 +65,9 @@ export async function killAtRandom(
     }
   }
 
-  /** The next one there is, if any comes in time. */
+  /** The next one there is: minutes may pass, where what was killed before makes others wait. */
   async function killTrainer(): Promise<boolean> {
-    for (let tries = 0; tries < 300 && !ended.aborted; tries++) {
+    while (!ended.aborted) {
       const [trainer] = (await Promise.all(trainings.map(world.workers.trainers))).flat();
       if (trainer !== undefined) return process.kill(trainer, 'SIGKILL');
       await rest(0.1);
