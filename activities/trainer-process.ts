@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import type { SupervisorMessage, TrainerMessage } from '../contracts/trainer.ts';
 import { type OomKills, oomKillsFor } from './oom-kills.ts';
 
-/** `forWantOfMemory`: the kernel ended it. `isLeft`: it was killed and is still there, as it hangs in the kernel. */
-export type Exit = { code: number | null; signal: NodeJS.Signals | null; forWantOfMemory?: boolean; isLeft?: boolean };
+/** `forWantOfMemory`: the kernel ended it. */
+export type Exit = { code: number | null; signal: NodeJS.Signals | null; forWantOfMemory?: boolean };
 
 export type TrainerProcess = {
   pid: number | undefined;
@@ -57,7 +57,7 @@ export function startTrainer(
   const kills = child.pid === undefined ? undefined : oomKillsFor(child.pid);
   let resolve: (exit: Exit) => void = () => undefined;
   const exit = new Promise<Exit>((settle) => (resolve = settle));
-  const giveUp = () => resolve(hasEnded(child) ? exitOf(child, kills) : { code: null, signal: 'SIGKILL', isLeft: true });
+  const giveUp = () => resolve(hasEnded(child) ? exitOf(child, kills) : { code: null, signal: 'SIGKILL' });
   const giveUpSoon = () => void setTimeout(giveUp, ENDING_MS).unref();
   child.on('error', (error) => {
     log.push(error.message);

@@ -65,13 +65,14 @@ export async function superviseTrainer<T>(run: TrainerRun<T>, attempt: Attempt, 
     }
     await writeFile(join(folder, 'job.json'), JSON.stringify(run.job));
     attempt.check();
-    return await train(folder, run, attempt, settings);
+    return await train(folder, run, attempt, { ...settings, artifacts });
   } finally {
     const left = await dropFolder(folder);
     if (left) attempt.warn(left);
   }
 }
 
+/** @param settings  whose artifacts end with the attempt */
 async function train<T>(folder: string, run: TrainerRun<T>, attempt: Attempt, settings: TrainerSettings): Promise<T> {
   const { artifacts, stallSeconds, graceSeconds = GRACE_SECONDS, againSeconds = AGAIN_SECONDS } = settings;
   const unwinding = Math.min(UNWINDING_MS, graceSeconds * 250); // after the SIGKILL, which comes at half of it
@@ -84,7 +85,7 @@ async function train<T>(folder: string, run: TrainerRun<T>, attempt: Attempt, se
   }, waiting('its newest checkpoint'));
   const listener = listen(folder, teller, uploads);
   const trainer = startTrainer(folder, settings.environment, run.job.threads, listener.hear);
-  const inputs = supplyInputs(folder, run.supply, artifacts.until(attempt.signal), waiting('its inputs'));
+  const inputs = supplyInputs(folder, run.supply, artifacts, waiting('its inputs'));
   const stalled = watchForStall(trainer, listener, inputs, stallSeconds, ended.signal);
   const stop = () => {
     trainer.askToStop();
@@ -118,9 +119,10 @@ async function train<T>(folder: string, run: TrainerRun<T>, attempt: Attempt, se
     ended.abort();
     attempt.signal.removeEventListener('abort', cancel);
     if (!trainer.hasEnded()) trainer.kill();
-    await Promise.race([trainer.exit, ...(attempt.signal.aborted ? [delay(unwinding)] : [])]);
+    const graceIsOver = attempt.signal.aborted ? delay(unwinding) : undefined;
+    await (graceIsOver ? Promise.race([trainer.exit, graceIsOver]) : trainer.exit);
     // Whoever writes into the folder is to be done before it goes; a store that does not answer must not hold a cancelled run.
-    await Promise.race([Promise.allSettled([inputs.supplied, uploads.kept()]), delay(UNWINDING_MS)]);
+    await Promise.race([Promise.allSettled([inputs.supplied, uploads.kept()]), graceIsOver ?? delay(UNWINDING_MS)]);
   }
 }
 

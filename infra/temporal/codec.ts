@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { ApplicationFailure, type Payload, type PayloadCodec } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import type { Environment } from '../../contracts/environment.ts';
-import { Failure, type FailureKind } from '../../contracts/failures.ts';
+import { FAILURES, type FailureKind } from '../../contracts/failures.ts';
 
 export type Key = { id: string; bytes: Buffer };
 
@@ -73,19 +73,20 @@ function decrypted(payload: Payload, keys: Key[]): Payload {
       Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]),
     );
   } catch {
-    throw new Failure(
-      'DataIntegrity',
-      `Cannot decrypt what came through Temporal as it must be as it was encrypted with key ${id}: it was changed`,
-    );
+    const rule = `it must be as it was encrypted with key ${id}`;
+    throw unreadable('DataIntegrity', `Cannot decrypt what came through Temporal as ${rule}: it was changed`);
   }
 }
 
-/** Temporal's own kind of failure, as the SDK hands on to the server what a worker's codec throws. */
 function keyMissing(id: string, keys: Key[]): ApplicationFailure {
   const state = keys.length === 0 ? 'it is not set' : `it has ${keys.map((key) => key.id).join(', ')}`;
-  const message = `Cannot read what came through Temporal as FEWLABELS_CODEC_KEY must have the key ${id.slice(0, 64)}: ${state}`;
-  const kind = 'KeyMissing' satisfies FailureKind;
-  return Object.assign(ApplicationFailure.retryable(message, kind), { kind });
+  const rule = `FEWLABELS_CODEC_KEY must have the key ${id.slice(0, 64)}`;
+  return unreadable('KeyMissing', `Cannot read what came through Temporal as ${rule}: ${state}`);
+}
+
+/** Temporal's own kind of failure, as the SDK hands on to the server what a worker's codec throws. */
+function unreadable(kind: FailureKind, message: string): ApplicationFailure {
+  return Object.assign(ApplicationFailure.create({ message, type: kind, nonRetryable: !FAILURES[kind].retryable }), { kind });
 }
 
 /** What of an error or its causes says that a key is missing. */

@@ -91,10 +91,12 @@ function blamed(code: string, { serverCa, clientCert }: TemporalTls): string | u
     return `its certificate, or that of its authority in ${ca}, is not valid now (${code})`;
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `its certificate is of another name: set TEMPORAL_TLS_SERVER_NAME to that (${code})`;
   if (/WRONG_VERSION|PACKET_LENGTH|ERR_SSL_HTTP_REQUEST/.test(code)) return `it speaks no TLS: unset TEMPORAL_TLS and its like (${code})`;
-  if (code === 'closed' || code === 'ECONNRESET' || code.includes('ALERT'))
+  if (code === 'closed' || code === 'ECONNRESET' || code.includes('ALERT')) {
+    const it = code.includes('ALERT') ? 'it' : 'it ends the connection, as one that'; // others may do that, too
     return clientCert
-      ? `it refuses the client certificate in ${client} (${code})`
-      : `it wants a client certificate: name one in ${client} and TEMPORAL_TLS_CLIENT_KEY_PATH (${code})`;
+      ? `${it} refuses the client certificate in ${client} (${code})`
+      : `${it} wants a client certificate: name one in ${client} and TEMPORAL_TLS_CLIENT_KEY_PATH (${code})`;
+  }
   return undefined;
 }
 

@@ -46,7 +46,7 @@ test.each([0, 11, 12, 20, -1])('codec: a payload whose byte %d was changed is re
   const data = Buffer.from(sent?.data ?? []);
   const index = at < 0 ? data.length + at : at;
   data[index] = (data[index] ?? 0) ^ 1;
-  await expect(codecOf(keysOf(first)).decode([{ ...sent, data }])).rejects.toMatchObject({ kind: 'DataIntegrity' });
+  await expect(codecOf(keysOf(first)).decode([{ ...sent, data }])).rejects.toMatchObject({ type: 'DataIntegrity', nonRetryable: true });
 });
 
 test('codec: a payload cut short is refused, whatever is left of it', async () => {

@@ -58,12 +58,12 @@ const CASES: Record<string, Case> = {
   'no client certificate': {
     port: 'mutual',
     variables: () => trusting(ours),
-    says: /it wants a client certificate: name one in TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH/,
+    says: /wants a client certificate: name one in TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH/,
   },
   'a client of another authority': {
     port: 'mutual',
     variables: () => ({ ...trusting(ours), ...as(pairs.stranger) }),
-    says: /it refuses the client certificate in TEMPORAL_TLS_CLIENT_CERT_PATH/,
+    says: /refuses the client certificate in TEMPORAL_TLS_CLIENT_CERT_PATH/,
   },
   'another authority': {
     port: 'mutual',
