@@ -41,6 +41,8 @@ export type FaultyProxy = {
   weather: Weather | undefined;
   /** Requests that chance has struck. */
   struck: number;
+  /** Connections that are open, in use or not. */
+  connections(): Promise<number>;
   close(): Promise<void>;
 };
 
@@ -93,6 +95,7 @@ export async function openFaultyProxy(target: string): Promise<FaultyProxy> {
     openAll() {
       for (const gate of gates) gate.open();
     },
+    connections: () => new Promise((resolve, reject) => server.getConnections((error, count) => (error ? reject(error) : resolve(count)))),
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

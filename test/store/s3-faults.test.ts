@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 import { sha256 } from '../../store/digest.ts';
 import { openS3 } from '../../store/s3.ts';
 import type { Store } from '../../store/store.ts';
@@ -51,6 +51,14 @@ test('s3 store: a server that says nothing is given up and tried again', async (
   proxy.arrange(to('PUT', 'faults/silence'), 'silence');
   await nervous.put('faults/silence', Buffer.from('x'));
   expect(await direct.get('faults/silence')).toEqual(Buffer.from('x'));
+});
+
+test('s3 store: a stream that is let go before anybody read of it keeps no connection', async () => {
+  await direct.put('faults/unread', randomBytes(8 * 2 ** 20)); // more than lies on the way
+  const streams = await Promise.all(Array.from({ length: 20 }, () => store.stream('faults/unread')));
+  expect(await proxy.connections()).toBeGreaterThanOrEqual(20);
+  for (const stream of streams) stream?.destroy();
+  await vi.waitFor(async () => expect(await proxy.connections()).toBeLessThan(20), 10_000);
 });
 
 test('s3 store: trouble that lasts is StoreUnavailable, with the last answer named', async () => {
