@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/servers.ts'],
+    globalSetup: ['test/temporary.ts', 'test/servers.ts'],
     pool: 'forks', // TensorFlow's addon does not load in worker threads
     maxWorkers: 2,
     testTimeout: 60_000,
