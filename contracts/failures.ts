@@ -84,10 +84,10 @@ export const FAILURES = {
     person: 'nothing; when it repeats itself, see whether the device works',
   }),
   StoreUnavailable: row({
-    shows: 'the object store does not answer',
+    shows: 'the object store does not answer, or cannot: overloaded, or its disk full',
     retryable: true,
     run: 'waits and says so; a training goes on meanwhile as long as it has inputs',
-    person: 'bring the store back',
+    person: 'bring the store back; the message has its last answer',
   }),
   ScratchFull: row({
     shows: 'no space is left in the scratch folder',

@@ -4,7 +4,6 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Failure } from '../contracts/failures.ts';
 import type { SupervisorMessage, TrainerJob, TrainerMessage } from '../contracts/trainer.ts';
 import { distill } from '../learning/loops/distill.ts';
 import { evaluate } from '../learning/loops/evaluate.ts';
@@ -14,6 +13,7 @@ import { pretrain } from '../learning/loops/pretrain.ts';
 import type { Outcome } from '../learning/loops/train.ts';
 import { binding } from '../learning/ops/native.ts';
 import type { Execution } from '../learning/steps/step.ts';
+import { failureOf } from './failed.ts';
 import { precisionHere } from './hardware.ts';
 
 const stop = new AbortController();
@@ -75,19 +75,6 @@ function perform(job: TrainerJob, around: Surroundings): Promise<Outcome> {
 /** `auto` settled for this machine. */
 function executionOf({ precision, compiled }: TrainerJob, isGpu: boolean): Execution {
   return compiled ? precisionHere(precision, isGpu) : 'eager';
-}
-
-/** The kind of a failure; what TensorFlow says about memory has one too, anything else is a crash. */
-function failureOf(error: unknown): { kind: string; message: string } {
-  if (error instanceof Failure) return { kind: error.kind, message: error.message };
-  const text = error instanceof Error ? error.message : String(error);
-  if (/\bOOM\b|RESOURCE_?EXHAUSTED|ResourceExhausted/i.test(text)) {
-    return { kind: 'OutOfMemory', message: `Cannot train as network and batch must fit in memory: ${text}` };
-  }
-  if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
-    return { kind: 'ScratchFull', message: `Cannot write to the scratch folder as it must have space left: ${text}` };
-  }
-  return { kind: 'TrainerCrashed', message: error instanceof Error ? (error.stack ?? text) : text };
 }
 
 /** Exit for good: neither the channel nor a read that waits for a file may hold the process. */

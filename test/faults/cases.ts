@@ -142,6 +142,20 @@ export const CASES: Case[] = [
     'test/workflows/pages.test.ts',
     'a run over many pages, paused in the midst of a training, ends in the student of one that was not',
   ),
+  one(
+    9,
+    'its training paused in the Temporal UI, and let go on',
+    'a last checkpoint, no trainer meanwhile; same bits',
+    AWAY,
+    'case 9: a training paused in the Temporal UI writes a last checkpoint, and goes on from it when it is let go on',
+  ),
+  one(
+    9,
+    'cancelled in each of its stages, and started again',
+    'soon over; same student, same scores',
+    'test/workflows/cancel.test.ts',
+    'the same recipe, run after all that, has the student of a run that nobody disturbed',
+  ),
   one(9, 'terminated, started again', RESUMED, AWAY, 'case 9: a run that was terminated goes on where it was when it is started again'),
   one(
     9,

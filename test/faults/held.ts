@@ -24,6 +24,8 @@ export const RECIPE: RecipeInput = {
   pretrain: { epochs: EPOCHS, batch: 16, segmentEpochs: EPOCHS / 2 },
   compute: { threads: 1, checkpointSeconds: 0.01 },
 };
+/** Without checkpoints but those of a trainer that is told to end. A worker may be silent for 20 seconds. */
+export const LAST_ONLY: RecipeInput = { ...RECIPE, compute: { ...RECIPE.compute, checkpointSeconds: 1000, lostAfterSeconds: 20 } };
 /** Where runs are held: enough steps to have checkpoints, whatever one takes. */
 export const HELD = 12;
 

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { Manifest } from '../../contracts/artifacts.ts';
 import { listed } from '../../store/store.ts';
-import { holdAt, note, RECIPE } from './held.ts';
+import { holdAt, LAST_ONLY, note } from './held.ts';
 import { doing, until } from './watching.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -15,9 +15,6 @@ beforeAll(async () => {
 }, 1_200_000);
 afterEach(() => world.restore(), 300_000);
 afterAll(() => world?.stop(), 120_000);
-
-/** Without checkpoints but those of a trainer that is told to end. A worker may be silent for 20 seconds. */
-const LAST_ONLY = { ...RECIPE, compute: { ...RECIPE.compute, checkpointSeconds: 1000, lostAfterSeconds: 20 } };
 
 /** Requests for checkpoints beyond a step, or at one. */
 const data = (from: number) => (line: string) => stepIn(line, /^PUT .*\/checkpoints\/(\d{10})\/.*\.safetensors/) >= from;

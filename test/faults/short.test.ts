@@ -1,5 +1,6 @@
 /** The fault suite in short: one pretraining through bad weather, in which every process is killed once. The whole: `npm run test:faults`. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { filesIn, filesWith } from '../infra/files-with.ts';
 import { holdAt } from './held.ts';
 import { type Kill, killAtRandom } from './kills.ts';
 import { openWorld, type World } from './world.ts';
@@ -21,3 +22,10 @@ test('every process killed once, through bad weather: the same representation to
   expect(victims).toEqual(['data', 'minio', 'pipeline', 'temporal', 'trainer', 'training']);
   expect(await held.finish()).toBe(undisturbed);
 }, 1_200_000);
+
+test('credentials: in no history, log or object of runs whose history anyone can read', async () => {
+  const files = await filesIn(world.folder);
+  const databases = files.filter((file) => file.includes('temporal.db'));
+  expect(await filesWith(databases, 'checkpointSeconds')).not.toEqual([]); // recipes stand there as they are
+  expect(await filesWith(files, world.services.s3.secretKey)).toEqual([]);
+});

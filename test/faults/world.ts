@@ -9,6 +9,7 @@ import { OPEN_RUNS } from '../../cli/watch.ts';
 import { STAGES } from '../../contracts/artifacts.ts';
 import type { RecipeInput } from '../../contracts/recipe.ts';
 import type { RunResult } from '../../contracts/scores.ts';
+import type { Services } from '../../contracts/services.ts';
 import { openS3 } from '../../store/s3.ts';
 import { listed, type Store } from '../../store/store.ts';
 import { openServers } from '../servers.ts';
@@ -21,6 +22,9 @@ export type Part = ServerPart | WorkerName;
 export type World = {
   workers: Workers;
   proxy: FaultyProxy;
+  services: Services;
+  /** Of the servers' data and logs. */
+  folder: string;
   /** The bucket, without the proxy. */
   store: Store;
   processOf(part: Part): ChildProcess | undefined;
@@ -43,7 +47,7 @@ export type World = {
 export async function openWorld(
   options: { workers?: WorkerName[]; weather?: Weather; settings?: Record<string, string> } = {},
 ): Promise<World> {
-  const { services, servers, stop: stopServers } = await openServers([], true);
+  const { services, servers, folder, stop: stopServers } = await openServers([], true);
   const proxy = await openFaultyProxy(services.s3.endpoint);
   const s3 = { ...services.s3, endpoint: proxy.endpoint };
   const names = options.workers ?? ['pipeline', 'data', 'training'];
@@ -69,6 +73,8 @@ export async function openWorld(
     return {
       workers,
       proxy,
+      services,
+      folder,
       store,
       processOf: (part) => (isServer(part) ? servers[part].process() : workers.processOf(part)),
       end: (part, signal = 'SIGKILL') => (isServer(part) ? servers[part].end(signal) : workers.end(part, signal)),

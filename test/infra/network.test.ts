@@ -26,6 +26,7 @@ import { end, startCommand } from '../cli/staying.ts';
 import { openServers, type Servers } from '../servers.ts';
 import { TINY } from '../workflows/workers.ts';
 import { type Authority, makeAuthority, openTlsProxy, type TlsProxy } from './certificates.ts';
+import { filesIn, filesWith } from './files-with.ts';
 
 const PATIENCE_MS = 1_800_000;
 /** As few trainings as there can be. */
@@ -235,9 +236,8 @@ describe.sequential('servers on a network', () => {
     const isKeyring = (file: string) => file.includes('/.minio.sys/config/iam/'); // an S3 must know the keys that it gave out
     const files = [...(await filesIn(servers.folder)), ...(await filesIn(folder))].filter((file) => !isKeyring(file));
     const holding = async (text: string) => {
-      const needle = Buffer.from(text, 'latin1');
-      const found = await Promise.all(files.map(async (file) => ((await readFile(file)).includes(needle) ? [file] : [])));
-      return [...found.flat(), ...watched.environments.filter((environment) => environment.includes(text)).map(() => 'a trainer')];
+      const found = await filesWith(files, text);
+      return [...found, ...watched.environments.filter((environment) => environment.includes(text)).map(() => 'a trainer')];
     };
     // The search finds what is there: the run in the database and in the bucket, and the key's fingerprint in a log.
     const { run } = JSON.parse(ran.out) as { run: string };
@@ -262,11 +262,6 @@ const dataIn = (json: string) =>
 
 /** Names of the secrets that a command said. */
 const textsOf = ({ out, err }: Said) => Object.keys(secrets).filter((name) => `${out}${err}`.includes(secrets[name] ?? ''));
-
-async function filesIn(place: string): Promise<string[]> {
-  const entries = await readdir(place, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-}
 
 type Watched = { environments: string[]; read: Set<string>; spilled: string[] };
 
