@@ -10,7 +10,7 @@ import type { Manifest, Ref, Retention } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import type { CurvePoint, Reviewed } from '../contracts/progress.ts';
 import type { ChainState } from '../contracts/stages.ts';
-import type { TrainerJob } from '../contracts/trainer.ts';
+import type { Machine, TrainerJob } from '../contracts/trainer.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import type { Rejected } from '../store/checkpoints.ts';
 import type { Attempt } from './attempt.ts';
@@ -159,6 +159,10 @@ export async function trainSegment<Kind extends string>(
     await rm(checkpoint.file);
     return { epochsDone: reached, ...told({}) };
   }
+  const made = (hardware: Record<string, unknown>) => {
+    const machines = machinesOf(checkpoint?.manifest, hardware);
+    return { ...hardware, machines, ...training.made, attempt: attempt.number, run: attempt.run };
+  };
   const resume: InputFile[] = checkpoint ? [{ name: RESUME_FILE, content: { file: checkpoint.file } }] : [];
   return superviseTrainer(
     {
@@ -177,7 +181,7 @@ export async function trainSegment<Kind extends string>(
           step,
           objects: [object],
           facts: { step, epoch, curve },
-          made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
+          made: made(hardware),
         });
         const retention = training.job.keepCheckpoints ?? CHECKPOINTS_KEPT;
         await artifacts.pruneCheckpoints(identity.stage, identity.key, retention).catch((error: unknown) => {
@@ -193,7 +197,7 @@ export async function trainSegment<Kind extends string>(
           ...identity,
           objects: [{ name: MODEL_FILE, body }],
           facts: { ...facts, epochs, loss, architecture: 'architecture' in training.job ? training.job.architecture : undefined },
-          made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
+          made: made(hardware),
         });
         const { stage, key } = identity;
         await artifacts.pruneCheckpoints(stage, key, { last: 0 }).catch(() => undefined); // `fewlabels clean` finds what stays
@@ -203,6 +207,14 @@ export async function trainSegment<Kind extends string>(
     { ...attempt, progress: (beat) => attempt.progress(withWarning(checkpoint?.passedOver, beat)) },
     settings,
   ).finally(() => checkpoint && rm(checkpoint.file, { force: true })); // it is still there where the trainer's folder never got it
+}
+
+/** The machines that the training was on up to its checkpoint, and from there on this one where it is of another kind. */
+function machinesOf(checkpoint: Manifest | undefined, { waitedSeconds: _, ...hardware }: Record<string, unknown>): Machine[] {
+  const before = (checkpoint?.made.machines ?? []) as Machine[];
+  const from = Number(checkpoint?.facts.step ?? 0);
+  const isSame = isDeepStrictEqual({ ...before.at(-1), from }, { ...hardware, from });
+  return isSame ? before : [...before, { from, ...hardware } as Machine];
 }
 
 function vanished({ stage, key }: Identity, epoch: number): Failure {
