@@ -79,3 +79,11 @@ test('trainSegment: gone on with on another kind of machine, the record says fro
   await train([EPOCHS]);
   expect(await machines()).toEqual([...both, { ...HERE, from: 5 }]);
 });
+
+test('trainSegment: as many checkpoints stay as the recipe wants, the newest two where it says nothing', async () => {
+  const steps = async () => (await artifacts.checkpoints(identity.stage, identity.key)).manifests.map(({ facts }) => facts.step);
+  await train([1, 2, 3, 4], HERE, { keepCheckpoints: { last: 2, every: 2 } });
+  expect(await steps()).toEqual([4, 3, 1]);
+  await train([5]);
+  expect(await steps()).toEqual([5, 4]);
+});
