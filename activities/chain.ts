@@ -5,11 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Manifest, Ref, Retention } from '../contracts/artifacts.ts';
 import { Failure } from '../contracts/failures.ts';
 import type { CurvePoint, Reviewed } from '../contracts/progress.ts';
 import type { ChainState } from '../contracts/stages.ts';
-import type { TrainerJob } from '../contracts/trainer.ts';
+import type { Machine, TrainerJob } from '../contracts/trainer.ts';
 import type { Artifacts } from '../store/artifacts.ts';
 import type { Rejected } from '../store/checkpoints.ts';
 import type { Attempt } from './attempt.ts';
@@ -24,6 +25,8 @@ const RESUME_FILE = 'resume.safetensors';
 const CHECKPOINT_FILE = 'checkpoint.safetensors';
 /** The newest may be torn by a dying disk; one more is kept behind it. */
 const CHECKPOINTS_KEPT: Retention = { last: 2 };
+/** So often checkpoints are listed, when each time others have pruned them before they could be read. */
+const LISTINGS = 5;
 
 export type Training<Kind extends string> = {
   kind: Kind;
@@ -103,6 +106,37 @@ function withWarning<T extends { warning?: string }>(more: string | undefined, t
   return more === undefined ? told : { ...told, warning: [told.warning, more].filter(Boolean).join('. ') };
 }
 
+/** Whether there is nothing to train. */
+const isOver = <Kind extends string>({ until, epochs }: Training<Kind>, { result, epochsDone }: ChainState<Ref<Kind>>) =>
+  result !== undefined || (epochsDone >= until && until < epochs);
+
+/**
+ * Where the chain stands and, unless the segment is over, the checkpoint to go on from. While this attempt reads, another at the same
+ * training may prune all that was listed, or finish it: then what is there now counts.
+ * @throws Failure DataIntegrity when that is not to be read either, or nothing though there must be a checkpoint; what the store throws
+ */
+async function begin<Kind extends string>(
+  training: Training<Kind>,
+  settings: TrainerSettings,
+): Promise<{ state: ChainState<Ref<Kind>>; checkpoint?: Awaited<ReturnType<typeof fetchCheckpoint>> }> {
+  const { kind, identity, from = 0 } = training;
+  let state = await chainState(kind, identity, settings);
+  let problem: unknown = from > 0 ? vanished(identity, from) : undefined;
+  for (let listings = 1; !isOver(training, state); listings++) {
+    try {
+      const checkpoint = await fetchCheckpoint(identity, state, settings);
+      if (checkpoint || !problem) return { state, checkpoint };
+    } catch (error) {
+      problem = error; // and it stays one where nothing is left at all
+    }
+    const now = await chainState(kind, identity, settings);
+    const isHopeless = listings === LISTINGS || isDeepStrictEqual(now, state);
+    if (isHopeless && !isOver(training, now)) throw problem;
+    state = now;
+  }
+  return { state };
+}
+
 /**
  * Train one segment, or return what is there already. Where the newest checkpoint that can be used lies before the segment, nothing is
  * trained: the state says from which epoch the chain has to go on.
@@ -115,26 +149,20 @@ export async function trainSegment<Kind extends string>(
 ): Promise<ChainState<Ref<Kind>>> {
   const { kind, identity, epochs, from = 0, until } = training;
   const { artifacts } = settings; // for what is to be kept after a cancellation, too
-  const heeding = { ...settings, artifacts: artifacts.until(attempt.signal) };
-  const start = await chainState(kind, identity, heeding);
-  const { epochsDone, result, loss, warning, review } = start;
-  if (result || (epochsDone >= until && until < epochs)) return { epochsDone, result, loss, warning, review };
+  const { state, checkpoint } = await begin(training, { ...settings, artifacts: artifacts.until(attempt.signal) });
+  const { epochsDone, result, loss, warning, review } = state;
+  if (isOver(training, state)) return { epochsDone, result, loss, warning, review };
 
-  let checkpoint: Awaited<ReturnType<typeof fetchCheckpoint>>;
-  try {
-    checkpoint = await fetchCheckpoint(identity, start, heeding);
-    if (!checkpoint && from > 0) throw vanished(identity, from);
-  } catch (error) {
-    const now = await chainState(kind, identity, heeding).catch(() => undefined);
-    if (now?.result) return now; // another run has finished it since, and its checkpoints went
-    throw error;
-  }
   const told = (facts: Record<string, unknown>) => withWarning(checkpoint?.passedOver, toldBy(facts));
   const reached = checkpoint ? Number(checkpoint.manifest.facts.epoch) : 0;
   if (checkpoint && reached < from) {
     await rm(checkpoint.file);
     return { epochsDone: reached, ...told({}) };
   }
+  const made = (hardware: Record<string, unknown>) => {
+    const machines = machinesOf(checkpoint?.manifest, hardware);
+    return { ...hardware, machines, ...training.made, attempt: attempt.number, run: attempt.run };
+  };
   const resume: InputFile[] = checkpoint ? [{ name: RESUME_FILE, content: { file: checkpoint.file } }] : [];
   return superviseTrainer(
     {
@@ -153,7 +181,7 @@ export async function trainSegment<Kind extends string>(
           step,
           objects: [object],
           facts: { step, epoch, curve },
-          made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
+          made: made(hardware),
         });
         const retention = training.job.keepCheckpoints ?? CHECKPOINTS_KEPT;
         await artifacts.pruneCheckpoints(identity.stage, identity.key, retention).catch((error: unknown) => {
@@ -169,7 +197,7 @@ export async function trainSegment<Kind extends string>(
           ...identity,
           objects: [{ name: MODEL_FILE, body }],
           facts: { ...facts, epochs, loss, architecture: 'architecture' in training.job ? training.job.architecture : undefined },
-          made: { ...hardware, ...training.made, attempt: attempt.number, run: attempt.run },
+          made: made(hardware),
         });
         const { stage, key } = identity;
         await artifacts.pruneCheckpoints(stage, key, { last: 0 }).catch(() => undefined); // `fewlabels clean` finds what stays
@@ -179,6 +207,14 @@ export async function trainSegment<Kind extends string>(
     { ...attempt, progress: (beat) => attempt.progress(withWarning(checkpoint?.passedOver, beat)) },
     settings,
   ).finally(() => checkpoint && rm(checkpoint.file, { force: true })); // it is still there where the trainer's folder never got it
+}
+
+/** The machines that the training was on up to its checkpoint, and from there on this one where it is of another kind. */
+function machinesOf(checkpoint: Manifest | undefined, { waitedSeconds: _, ...hardware }: Record<string, unknown>): Machine[] {
+  const before = (checkpoint?.made.machines ?? []) as Machine[];
+  const from = Number(checkpoint?.facts.step ?? 0);
+  const isSame = isDeepStrictEqual({ ...before.at(-1), from }, { ...hardware, from });
+  return isSame ? before : [...before, { from, ...hardware } as Machine];
 }
 
 function vanished({ stage, key }: Identity, epoch: number): Failure {

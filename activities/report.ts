@@ -5,8 +5,9 @@ import type { CurvePoint, Reviewed } from '../contracts/progress.ts';
 import type { LabelDraw } from '../contracts/recipe.ts';
 import type { ModelKind } from '../contracts/scores.ts';
 import type { WriteReportInput, WriteReportResult } from '../contracts/stages.ts';
+import type { Machine } from '../contracts/trainer.ts';
 import { decodeSafetensors } from '../learning/safetensors.ts';
-import type { ClassScore, Curve, Evaluation, Example } from '../report/input.ts';
+import type { ClassScore, Curve, Evaluation, Example, ReportInput } from '../report/input.ts';
 import { renderReport } from '../report/report.ts';
 import { labelsText } from '../report/summary.ts';
 import type { Artifacts } from '../store/artifacts.ts';
@@ -37,25 +38,22 @@ export function reportActivities(stored: Artifacts) {
         const found = await artifacts.findWhole('report', identity.key);
         if (found) return { kind: 'report', key: found.key, digest: found.digest };
 
-        const { curves, made, warning } = await readCurves(artifacts, input);
         const html = await renderReport({
           run: input.run,
           recipe,
           classes: images.classes,
           images: { pool: images.pool.images, labelled: images.pool.labelled, test: images.test.images, size: images.size },
           setAside: input.setAside,
-          warning,
           notes: input.notes,
           scores: models.flatMap(({ evaluation }) => evaluation.scores),
           ...(await readEvaluations(artifacts, input)),
-          curves,
+          ...(await readCurves(artifacts, input)),
           rates: models.flatMap(({ draw, rates }) =>
             rates
               ? [{ ...draw, ...rates.baseline }, ...(rates.smallBaseline ? [{ ...draw, ...rates.smallBaseline, small: true }] : [])]
               : [],
           ),
           artifacts: artifactsOf(input),
-          made,
           date: new Date().toISOString(),
         });
         const body = Buffer.from(html);
@@ -106,11 +104,11 @@ async function readExamples(artifacts: Artifacts, manifest: Manifest, { examples
   }));
 }
 
-/** The learning curve of every training, what hardware decided their bits, and what pretraining warned of. */
+/** The learning curve of every training, what hardware decided the bits of pretraining, and what that warned of. */
 async function readCurves(
   artifacts: Artifacts,
   { representation, models }: WriteReportInput,
-): Promise<{ curves: Curve[]; made: Record<string, unknown>; warning?: string }> {
+): Promise<Pick<ReportInput, 'curves' | 'made' | 'machines' | 'warning'>> {
   const pretraining = await found(artifacts, 'representation', representation.key);
   const curves: Curve[] = [{ stage: 'representation', points: curveOf(pretraining) }];
   for (const { draw, ...refs } of models) {
@@ -119,9 +117,9 @@ async function readCurves(
       curves.push({ stage, ...draw, points: curveOf(manifest), best: bestOf(manifest) });
     }
   }
-  const { tensorflow, device, threads } = pretraining.made;
+  const { tensorflow, device, threads, machines } = pretraining.made;
   const warning = pretraining.facts.warning as string | undefined;
-  return { curves, made: { tensorflow, device, threads }, warning };
+  return { curves, made: { tensorflow, device, threads }, machines: machines as Machine[] | undefined, warning };
 }
 
 const bestOf = ({ facts }: Manifest): Curve['best'] => (facts.best ? { ...(facts.best as Reviewed), of: Number(facts.epochs) } : undefined);

@@ -34,7 +34,8 @@ export type StoredObject = z.infer<typeof StoredObject>;
 
 /**
  * The last object written of an artifact: while it is missing the artifact does not exist. `made` records what decides the bits
- * (TensorFlow version, device, CPU flags, threads) and who made it; the key does not depend on it.
+ * (TensorFlow version, device, processor, threads) and who made it; the key does not depend on it. Of a training, `made.machines` are all
+ * that it was on, each with the step from which on.
  */
 export const Manifest = z.strictObject({
   stage: z.string(),

@@ -100,9 +100,14 @@ export type EvaluateJob = Common & {
 };
 export type TrainerJob = PretrainJob | FinetuneJob | DistillJob | EvaluateJob;
 
+/** What decides the bits of a training besides its job. `threads`: also where the job leaves them to the machine. */
+export type Hardware = { tensorflow: string; device: string; processor: string; threads: number; precision: string };
+/** Where a training went on, from the step `from` on. */
+export type Machine = Hardware & { from: number };
+
 /** Trainer to supervisor. */
 export type TrainerMessage =
-  | { type: 'ready'; tensorflow: string; device: string; threads: number | 'auto'; precision: string }
+  | ({ type: 'ready' } & Hardware)
   | {
       type: 'progress';
       step: number;

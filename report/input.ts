@@ -3,6 +3,7 @@ import type { SetAside } from '../contracts/artifacts.ts';
 import type { CurvePoint, Reviewed } from '../contracts/progress.ts';
 import type { LabelDraw, Recipe } from '../contracts/recipe.ts';
 import type { ModelKind, Score } from '../contracts/scores.ts';
+import type { Machine } from '../contracts/trainer.ts';
 
 /** One class: of its images, the share found (recall); of what is called by its name, the share right (precision). */
 export type ClassScore = { images: number; recall?: number; precision?: number; f1?: number; auc?: number };
@@ -62,6 +63,8 @@ export type ReportInput = {
   artifacts?: { stage: string; what: string; key: string; digest: string }[];
   /** What decides the bits: TensorFlow version, device, threads, … as the manifests tell it. */
   made?: Record<string, unknown>;
+  /** Those that pretraining was on. */
+  machines?: Machine[];
   links?: { text: string; href: string }[];
   /** When the report was made, ISO 8601; left out of the page when absent. */
   date?: string;

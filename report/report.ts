@@ -1,5 +1,6 @@
 /** scores + curves + examples → one HTML page. */
 import { stringify } from 'yaml';
+import type { Machine } from '../contracts/trainer.ts';
 import { exampleGalleries } from './examples.ts';
 import { cautions, headline } from './headline.ts';
 import { type Html, html } from './html.ts';
@@ -112,8 +113,19 @@ labelled images whose features are most alike vote (weights exp(cos / 0.1)), or 
 ${links.length > 0 ? html`<ul>${links}</ul>` : undefined}
 ${timings.length > 0 ? html`<h3>Time</h3><div class="scroll"><table><tbody>${timings}</tbody></table></div>` : undefined}
 ${made.length > 0 ? html`<h3>Made with</h3><div class="scroll"><table><tbody>${made}</tbody></table></div>` : undefined}
+${machinesText(input.machines)}
 <h3>Recipe, with every default</h3><pre>${stringify(input.recipe, { lineWidth: 0 })}</pre>
 ${artifacts.length > 0 ? html`<details><summary>Artifacts (${artifacts.length})</summary><div class="scroll"><table><thead><tr><th>stage</th><th>what</th><th>key</th><th>digest</th></tr></thead><tbody>${artifacts}</tbody></table></div></details>` : undefined}`;
+}
+
+/** Nothing where pretraining was on one kind of machine only: then the same recipe gives the same bits on it. */
+function machinesText(machines: Machine[] = []): Html | undefined {
+  if (machines.length < 2) return undefined;
+  const places = machines.map(({ from, processor, device, threads, precision, tensorflow }) => {
+    const on = `on ${processor} (${device}, ${threads} threads, ${precision}, TensorFlow ${tensorflow})`;
+    return from === 0 ? on : `from step ${count(from)} ${on}`;
+  });
+  return html`<p>The representation was trained ${places.join(', ')}.</p>`;
 }
 
 function section(title: string, body: Html | undefined): Html | undefined {

@@ -1,9 +1,12 @@
 /** What the machine of a trainer can do. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 
 /** CPUs that multiply bfloat16 by themselves; elsewhere it is emulated and far slower than float32. */
 const BFLOAT16_FLAGS = ['avx512_bf16', 'amx_bf16'];
+/** What TensorFlow chooses its kernels by, narrowest first: clouds give processors of several generations one name. */
+const VECTOR_FLAGS = ['avx', 'avx2', 'avx512f', ...BFLOAT16_FLAGS];
 /** Compute capability of NVIDIA's Ampere, the first with bfloat16. */
 const AMPERE = 8;
 
@@ -17,6 +20,14 @@ export function precisionHere(asked: 'auto' | 'float32' | 'bfloat16', isGpu: boo
   return asked !== 'auto' ? asked : hasBfloat16(isGpu) ? 'bfloat16' : 'float32';
 }
 
+/** The kind of processor in the record of a training: the GPU, or the CPU with its widest instructions. */
+export function processorHere(isGpu: boolean): string {
+  if (isGpu) return gpus('name')[0] ?? 'unknown';
+  const flags = cpuFlags();
+  const widest = VECTOR_FLAGS.findLast((flag) => flags.includes(flag));
+  return [cpus()[0]?.model.trim() ?? 'unknown', widest].filter(Boolean).join(', ');
+}
+
 export function cpuFlags(): string[] {
   try {
     return /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.trim().split(' ') ?? [];
@@ -27,7 +38,12 @@ export function cpuFlags(): string[] {
 
 /** Of the weakest GPU; 0 when nobody tells. */
 function computeCapability(): number {
-  const { stdout } = spawnSync('nvidia-smi', ['--query-gpu=compute_cap', '--format=csv,noheader'], { encoding: 'utf8' });
-  const found = (stdout ?? '').split('\n').map(Number).filter(Boolean);
+  const found = gpus('compute_cap').map(Number).filter(Boolean);
   return found.length ? Math.min(...found) : 0;
+}
+
+/** What NVIDIA's driver says of each GPU; nothing where there is none. */
+function gpus(property: 'name' | 'compute_cap'): string[] {
+  const { stdout } = spawnSync('nvidia-smi', [`--query-gpu=${property}`, '--format=csv,noheader'], { encoding: 'utf8' });
+  return (stdout ?? '').split('\n').filter(Boolean);
 }

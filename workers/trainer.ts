@@ -3,6 +3,7 @@
  * and speaks to its supervisor over IPC. Native calls block it, so it listens between steps. It ends with its supervisor.
  */
 import { readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { SupervisorMessage, TrainerJob, TrainerMessage } from '../contracts/trainer.ts';
 import { distill } from '../learning/loops/distill.ts';
@@ -14,7 +15,7 @@ import type { Outcome } from '../learning/loops/train.ts';
 import { binding } from '../learning/ops/native.ts';
 import type { Execution } from '../learning/steps/step.ts';
 import { failureOf } from './failed.ts';
-import { precisionHere } from './hardware.ts';
+import { precisionHere, processorHere } from './hardware.ts';
 
 const stop = new AbortController();
 /** Settles when the newest message, hence every one before it, has left this process. */
@@ -40,7 +41,9 @@ async function main(folder: string): Promise<void> {
     const { TF_Version: tensorflow } = binding();
     const isGpu = binding().isUsingGpuDevice();
     const execution = executionOf(job, isGpu);
-    say({ type: 'ready', tensorflow, device: isGpu ? 'GPU' : 'CPU', threads: job.threads, precision: execution });
+    const threads = job.threads === 'auto' ? availableParallelism() : job.threads;
+    const [device, processor] = [isGpu ? 'GPU' : 'CPU', processorHere(isGpu)];
+    say({ type: 'ready', tensorflow, device, processor, threads, precision: execution });
     const { finished, facts, waitedSeconds } = await perform(job, {
       folder,
       execution,

@@ -1,6 +1,7 @@
 /** What segments do about checkpoints that are broken or gone, with real trainers. */
 import { expect, test, vi } from 'vitest';
-import { listed } from '../../store/store.ts';
+import type { Artifacts } from '../../store/artifacts.ts';
+import { listed, type Store } from '../../store/store.ts';
 import { IDENTITY, openFragile, PATIENCE, pretraining, STEPS_PER_EPOCH, trial } from './trainings.ts';
 
 vi.setConfig({ testTimeout: 2 * PATIENCE });
@@ -53,6 +54,64 @@ test('trainSegment: where another run has finished the training meanwhile, and i
   expect(looks).toBeGreaterThan(1);
 });
 
+/** What comes of an attempt while others write, and prune, whenever it has listed checkpoints and read none. Its trainer never starts. */
+async function raced({ to, races }: { to: number; races: number }): Promise<unknown> {
+  const store = openFragile();
+  const { train, artifacts } = await pretraining(store, 99);
+  let newest = 0;
+  const write = async () => {
+    for (const step of [newest + 1, newest + 2]) {
+      const objects = [{ name: 'checkpoint.safetensors', body: Buffer.from(`state ${step}`) }];
+      await artifacts.commitCheckpoint({ ...IDENTITY, step, objects, facts: { step, epoch: step }, made: {} });
+    }
+    newest += 2;
+    await artifacts.pruneCheckpoints(IDENTITY.stage, IDENTITY.key, { last: 2 });
+  };
+  await write();
+  const { stream } = store;
+  let left = races;
+  store.stream = async (key, range) => {
+    if (key.includes(String(newest).padStart(10, '0')) && left-- > 0) await write();
+    return stream(key, range);
+  };
+  const supply = (step: number) => {
+    throw new Error(`from step ${step}`);
+  };
+  return train(trial(), { from: 0, to }, { supply }).catch(({ message }: Error) => message);
+}
+
+test('trainSegment: where others have pruned all that it had listed, it lists again and goes on from what they wrote', async () => {
+  expect(await raced({ to: 99, races: 2 })).toBe('from step 6');
+});
+
+test('trainSegment: where they have come to the end of its segment meanwhile, nothing is trained', async () => {
+  expect(await raced({ to: 3, races: 1 })).toMatchObject({ epochsDone: 4 });
+});
+
+test('trainSegment: it does not list again for ever', async () => {
+  expect(await raced({ to: 99, races: Number.POSITIVE_INFINITY })).toMatch(/every checkpoint is broken.* it is missing$/);
+});
+
+const losses: [string, (artifacts: Artifacts, store: Store) => Promise<void>][] = [
+  ['data', async (_, store) => store.remove((await listed(store, '')).filter((key) => key.endsWith('.safetensors')))],
+  ['data and manifests', ({ remove }) => remove(IDENTITY.stage, IDENTITY.key)],
+];
+test.each(losses)('trainSegment: where the %s of all that it had listed are gone, nothing is trained anew in silence', async (_, lose) => {
+  const store = openFragile();
+  const { train, artifacts } = await pretraining(store, 4);
+  const objects = [{ name: 'checkpoint.safetensors', body: Buffer.from('state') }];
+  await artifacts.commitCheckpoint({ ...IDENTITY, step: 1, objects, facts: { step: 1, epoch: 0 }, made: {} });
+  const { stream } = store;
+  let reads = 0;
+  store.stream = async (key, range) => {
+    reads++;
+    await lose(artifacts, store);
+    return stream(key, range);
+  };
+  await expect(train(trial())).rejects.toMatchObject({ kind: 'DataIntegrity', message: expect.stringContaining('step 1') });
+  expect(reads).toBe(1);
+});
+
 test('trainSegment: checkpoints that vanished are told, and nothing is trained anew in silence', async () => {
   const { train } = await pretraining(openFragile(), 4);
   await expect(train(trial(), { from: 2, to: 4 })).rejects.toMatchObject({
@@ -102,3 +161,21 @@ test(
   },
   4 * PATIENCE,
 );
+
+test('trainSegment: what is left names each kind of machine with the step from which on, and keeps the checkpoints that the recipe wants', async () => {
+  const { train, artifacts, job } = await pretraining(openFragile(), 4);
+  const segment = (from: number, threads: number) => {
+    const compute = { threads, checkpointSeconds: 1e6, keepCheckpoints: { last: 1, every: STEPS_PER_EPOCH } };
+    return train(trial(), { from, to: from + 1 }, { job: { ...job, untilEpoch: from + 1, ...compute } });
+  };
+  for (const [from, threads] of [1, 1, 2].entries()) await segment(from, threads);
+  const { manifests } = await artifacts.checkpoints(IDENTITY.stage, IDENTITY.key);
+  expect(manifests.map(({ facts }) => facts.step)).toEqual([3, 2, 1].map((epoch) => epoch * STEPS_PER_EPOCH));
+  const machines = [
+    expect.objectContaining({ from: 0, threads: 1, device: 'CPU', processor: expect.stringMatching(/./) }),
+    expect.objectContaining({ from: 2 * STEPS_PER_EPOCH, threads: 2 }),
+  ];
+  expect(manifests.map(({ made }) => made.machines)).toEqual([machines, machines.slice(0, 1), machines.slice(0, 1)]);
+  await segment(3, 2);
+  expect((await artifacts.find(IDENTITY.stage, IDENTITY.key))?.made.machines).toEqual(machines);
+});

@@ -55,6 +55,13 @@ export const CASES: Case[] = [
     'test/store/artifacts.test.ts',
     'commitCheckpoint: two attempts at one step leave one checkpoint, the data of the winner',
   ),
+  one(
+    4,
+    'one attempt prunes what another has listed',
+    'lists again and goes on from what is there now',
+    'test/activities/chain-faults.test.ts',
+    'trainSegment: where others have pruned all that it had listed, it lists again and goes on from what they wrote',
+  ),
   ...['flipped', 'cut', 'deleted'].map((how) =>
     one(
       5,

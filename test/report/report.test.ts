@@ -122,6 +122,17 @@ test('measureTable: an area from bins says how far it may be off', () => {
   expect(measureRows({ ...input, scores })[3]).toBe('AUC 0.979 ± 0.0002 0.979 ± 0.0002 0.979 ± 0.0002');
 });
 
+test('renderReport: where the representation was on several kinds of machine it says from which step on which', async () => {
+  const here = { tensorflow: '2.21.0', device: 'CPU', processor: 'a processor', threads: 2, precision: 'float32' };
+  const there = { ...here, from: 1200, device: 'GPU', processor: 'a GPU' };
+  const page = await renderReport({ ...sampleInput(), machines: [{ ...here, from: 0 }, there] });
+  const [first, second] = ['a processor (CPU', 'from step 1,200 on a GPU (GPU'].map(
+    (text) => `${text}, 2 threads, float32, TensorFlow 2.21.0)`,
+  );
+  expect(page).toContain(`The representation was trained on ${first}, ${second}.`);
+  expect(await renderReport({ ...sampleInput(), machines: [{ ...here, from: 0 }] })).toBe(await renderReport(sampleInput()));
+});
+
 test('measureTable: how sure the student is, and the temperature that made it honest, or why there is none', () => {
   const input = sampleInput();
   const textOf = (changed: Parameters<typeof measureTable>[0]) => measureTable(changed)?.text.replaceAll('\u00a0', ' ');

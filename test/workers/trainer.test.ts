@@ -75,6 +75,7 @@ test('trainer: says ready, progress, checkpoint and done, and exits with 0', asy
     threads: 2,
     tensorflow: expect.stringMatching(/^\d+\.\d+/),
     device: expect.stringMatching(/CPU|GPU/),
+    processor: expect.stringMatching(/\w/),
   });
   expect(messages.at(-2)).toMatchObject({ step: 4, epoch: 2, final: true });
   expect((await readSafetensors(join(folder, 'out', 'model.safetensors'))).metadata.kind).toBe('model');
