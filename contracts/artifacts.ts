@@ -19,7 +19,7 @@ export const STAGES = {
   classifier: { prefix: '4-classifier', version: 1 },
   student: { prefix: '5-student', version: 1 },
   evaluation: { prefix: '6-report/evaluations', version: 3 },
-  report: { prefix: '6-report', version: 4 },
+  report: { prefix: '6-report', version: 5 },
 } as const;
 export type StageName = keyof typeof STAGES;
 

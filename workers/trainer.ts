@@ -8,13 +8,13 @@ import { join } from 'node:path';
 import type { SupervisorMessage, TrainerJob, TrainerMessage } from '../contracts/trainer.ts';
 import { distill } from '../learning/loops/distill.ts';
 import { evaluate } from '../learning/loops/evaluate.ts';
+import { failureOf } from '../learning/loops/failed.ts';
 import { finetune } from '../learning/loops/finetune.ts';
 import type { Surroundings } from '../learning/loops/log.ts';
 import { pretrain } from '../learning/loops/pretrain.ts';
 import type { Outcome } from '../learning/loops/train.ts';
 import { binding } from '../learning/ops/native.ts';
 import type { Execution } from '../learning/steps/step.ts';
-import { failureOf } from './failed.ts';
 import { precisionHere, processorHere } from './hardware.ts';
 
 const stop = new AbortController();

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../../contracts/failures.ts';
-import { compile } from '../../learning/compile/compile.ts';
-import { type Tensor, tf } from '../../learning/tensorflow.ts';
-import { failureOf } from '../../workers/failed.ts';
+import { Failure } from '../../../contracts/failures.ts';
+import { compile } from '../../../learning/compile/compile.ts';
+import { failureOf } from '../../../learning/loops/failed.ts';
+import { type Tensor, tf } from '../../../learning/tensorflow.ts';
 
 /** More than any machine can address, so it is refused however memory is handed out. */
 const ENORMOUS = [2 ** 29, 2 ** 29];

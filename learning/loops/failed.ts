@@ -1,5 +1,5 @@
 /** What a trainer says of an error that ends it. */
-import { Failure } from '../contracts/failures.ts';
+import { Failure } from '../../contracts/failures.ts';
 
 /** What TensorFlow says when memory is short, on CPUs, GPUs and in CUDA's libraries, and V8 for memory outside its heap. */
 const OUT_OF_MEMORY = /\bOOM\b|RESOURCE_?EXHAUSTED|out[ _]of[ _]memory|ALLOC_FAILED|buffer allocation failed/i;
