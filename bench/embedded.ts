@@ -46,7 +46,7 @@ export async function withServers<T>({ scratch, say }: Tools, work: (embedded: E
   try {
     await ensureUp(environment, say);
     const { supervisor, processes } = await status(environment);
-    const session = await openSession({ environment, terminal: { say, print: say, live: false } }, { start: false });
+    const session = await openSession({ environment, terminal: { say } }, { start: false });
     killFamily = () => familyOf(supervisor?.pid ?? 0).forEach(kill);
     process.on('exit', killFamily); // it is detached, and its folder is removed under it
     const pids = Object.fromEntries(processes.map(({ name, pid }) => [name, pid ?? 0]));

@@ -84,8 +84,9 @@ async function folder(path: string, variable: string): Promise<Finding> {
 async function servers(environment: Context['environment']): Promise<Finding> {
   const { state, problem, processes } = await status(environment);
   const trouble = processes.find((entry) => entry.problem !== undefined);
-  if (problem) return bad(problem);
-  if (trouble) return bad(`${trouble.name}: ${trouble.problem}; its log is ${trouble.log}`);
+  const [told = ''] = (problem ?? trouble?.problem ?? '').split('\n');
+  if (problem) return bad(told);
+  if (trouble) return bad(`${trouble.name}: ${told}; its log is ${trouble.log}`);
   return good(state === 'ready' ? 'servers and workers are up' : `${state}: \`fewlabels up\` or the next run starts them`);
 }
 

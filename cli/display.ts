@@ -80,5 +80,5 @@ function bars(): Display {
 
 function payload({ stage, state, fraction, text }: StageRow) {
   const share = state === 'waiting' ? '' : state === 'done' ? 'done' : `${Math.floor(100 * fraction)} %`;
-  return { name: stage.padEnd(14), share: share.padStart(5), text };
+  return { name: stage.padEnd(14), share: share.padStart(5), text: printable(text) };
 }

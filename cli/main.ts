@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Command, CommanderError, Option } from 'commander';
 import { readEnvironment } from '../contracts/environment.ts';
 import { BadInput, EXIT, exitStatus, explain, failureJson, Quit } from './problem.ts';
-import { type Context, openTerminal, type Terminal } from './terminal.ts';
+import { type Context, openTerminal, printable, type Terminal } from './terminal.ts';
 
 const collect = (value: string, before: string[] = []) => [...before, value];
 
@@ -30,9 +30,9 @@ export async function main(args: string[]): Promise<never> {
   let hasPrinted = false;
   const counted: Terminal = {
     ...terminal,
-    print(text) {
+    print(...lines) {
       hasPrinted = true;
-      terminal.print(text);
+      terminal.print(...lines);
     },
   };
   let status: number = EXIT.done;
@@ -40,12 +40,22 @@ export async function main(args: string[]): Promise<never> {
     await commandLine(() => contextOf(counted), await version()).parseAsync(args, { from: 'user' });
   } catch (error) {
     status = error instanceof CommanderError ? (error.exitCode === 0 ? EXIT.done : EXIT.badInput) : exitStatus(error);
-    if (!(error instanceof CommanderError) && !(error instanceof Quit)) for (const line of explain(error)) terminal.say(`✖ ${line}`);
+    if (!(error instanceof CommanderError) && !(error instanceof Quit)) terminal.say(...explain(error).map(marked));
     if (status !== EXIT.done && args.includes('--json') && !hasPrinted) terminal.print(failureJson(error)); // a program waits for it
   }
   await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve)))); // pipes are slow
   process.exit(status);
 }
+
+/** A line that goes on with the one before it begins with spaces. */
+const marked = (line: string) => (line.startsWith('  ') ? line : `✖ ${line}`);
+
+/** On one line: an argument may be the name of a file, which stands for an option. */
+const usageMistake = (text: string) =>
+  text
+    .trimEnd()
+    .replace(/^error: /, '✖ ')
+    .replace(/\n(\(Did you mean [^\n]*\?\))$/, ' $1');
 
 /** The program with all its commands; `context` is asked for when one of them runs. */
 export function commandLine(context: () => Context, versionText: string): Command {
@@ -55,7 +65,7 @@ export function commandLine(context: () => Context, versionText: string): Comman
     .exitOverride()
     .addHelpText('after', EXAMPLES)
     .showHelpAfterError('(fewlabels --help shows how)')
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '✖ ')) });
+    .configureOutput({ outputError: (text, write) => write(`${printable(usageMistake(text))}\n`) });
 
   const json = () => new Option('--json', 'print one JSON object on stdout and nothing else there');
   const out = (what = 'where results are written') => new Option('--out <folder>', what).default('runs');
@@ -197,7 +207,7 @@ function environmentOf(variables: Record<string, string | undefined>) {
   try {
     return readEnvironment(variables);
   } catch (error) {
-    throw new BadInput((error as Error).message);
+    throw new BadInput((error as Error).message.split('\n'));
   }
 }
 

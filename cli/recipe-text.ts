@@ -1,19 +1,19 @@
 /** A recipe with comments, for a person to read and change. */
-import { stringify } from 'yaml';
 import { percent } from '../report/summary.ts';
 import type { Survey } from './survey.ts';
+import { printable } from './terminal.ts';
 
 export type RecipeFacts = Survey & { name: string /** A path as it is written into the recipe. */; path(target: string): string };
 
 /** YAML of a recipe fit for these images. */
 export function recipeText({ name, path, ...found }: RecipeFacts): string {
   const { train, csv, test, unlabelled, classes, labelled, side } = found;
-  const quoted = (target: string) => stringify(path(target)).trimEnd();
+  const quoted = (target: string) => printable(JSON.stringify(path(target))); // in YAML it is the same text
   const shown = classes.slice(0, 12).join(', ') + (classes.length > 12 ? `, and ${classes.length - 12} more` : '');
   const trainLines = csv ? ['  train:', `    folder: ${quoted(train)}`, `    labels: ${quoted(csv)}`] : [`  train: ${quoted(train)}`];
   const size = sizeFor(side);
   const fractions = fractionsFor(labelled, found.smallest);
-  return `# ${comment(name)}: ${labelled} labelled images of ${classes.length} classes: ${comment(shown)}
+  return `# ${name}: ${labelled} labelled images of ${classes.length} classes: ${printable(shown)}
 #
 #   fewlabels check ${name}.yaml   what would run, and how long it may take
 #   fewlabels run ${name}.yaml     the same command again goes on where it was
@@ -52,9 +52,6 @@ seed: 1
 
 const COMMENT_COLUMN = 32;
 const noted = (line: string, note: string) => `${line.padEnd(COMMENT_COLUMN - 1)} # ${note}`;
-
-/** A comment stays on its line, whatever the folders are called. */
-const comment = (text: string) => text.replace(/[\p{Cc}\u2028\u2029]/gu, ' ');
 
 /** Small images stay as they are; of larger ones a first run sees a reduced form. */
 export function sizeFor(side: number | undefined): number {

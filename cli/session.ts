@@ -6,7 +6,7 @@ import { codecOf, readKeys } from '../infra/temporal/codec.ts';
 import { connectionOptions, settingToBlame } from '../infra/temporal/connection.ts';
 import { type Artifacts, openArtifacts } from '../store/artifacts.ts';
 import { openS3 } from '../store/s3.ts';
-import type { Context } from './terminal.ts';
+import type { Context, Terminal } from './terminal.ts';
 
 const CONNECT_TIMEOUT = '10 seconds';
 
@@ -25,7 +25,7 @@ export type Session = {
  * @throws Error with what to do, after about ten seconds at most when a server of the user's does not answer
  */
 export async function openSession(
-  { environment, terminal }: Pick<Context, 'environment' | 'terminal'>,
+  { environment, terminal }: Pick<Context, 'environment'> & { terminal: Pick<Terminal, 'say'> },
   { start }: { start: boolean },
 ): Promise<Session> {
   const dataConverter = { payloadCodecs: [codecOf(readKeys(environment))] };

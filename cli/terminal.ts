@@ -3,10 +3,12 @@ import type { Environment } from '../contracts/environment.ts';
 import { EXIT } from './problem.ts';
 
 export type Terminal = {
-  /** A line for the person watching (stderr). */
-  say(line: string): void;
-  /** The result (stdout). */
-  print(text: string): void;
+  /** For the person watching (stderr): each text on one line, whatever names are in it. */
+  say(...lines: string[]): void;
+  /** The result (stdout), likewise. */
+  print(...lines: string[]): void;
+  /** A record of a file (stdout), as it is: for programs. On a screen likewise. */
+  record(text: string): void;
   /** stderr is a screen that can be redrawn. */
   live: boolean;
 };
@@ -26,16 +28,27 @@ export function openTerminal(kind: string | undefined): Terminal {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed)); // `| head` has enough
   }
+  const write = (stream: NodeJS.WriteStream, lines: string[]) => void stream.write(lines.map((line) => `${printable(line)}\n`).join(''));
   return {
-    say: (line) => void process.stderr.write(`${printable(line)}\n`),
-    print: (text) => void process.stdout.write(`${printable(text)}\n`),
+    say: (...lines) => write(process.stderr, lines),
+    print: (...lines) => write(process.stdout, lines),
+    record: (text) => void process.stdout.write(`${process.stdout.isTTY ? printable(text) : text}\n`),
     live: process.stderr.isTTY === true && kind !== 'dumb',
   };
 }
 
-/** Without the control characters that a file's name may hold to steer a terminal. */
+/** What ends a line, steers a terminal or turns the text around it. */
+const STEERING = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+
+/**
+ * A text on one line. Files and classes may be called anything, and a name must not pass for a line of ours: what it could do that with is
+ * written as in JSON, so that JSON stays what it is.
+ */
 export function printable(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, '\ufffd');
+  return text.replace(STEERING, (character) => {
+    const json = JSON.stringify(character).slice(1, -1);
+    return json === character ? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}` : json;
+  });
 }
 
 /** Columns of equal width, two spaces between; columns named in `right` are aligned right. */

@@ -64,17 +64,15 @@ function tell(terminal: Terminal, kept: RunJson, json?: boolean): void {
       : [];
   const ui = kept.ui ? [`run     ${kept.ui}`] : [];
   terminal.print(
-    [
-      '',
-      'Right on the test images:',
-      '',
-      ...scoreTable(kept.scores),
-      '',
-      ...aside,
-      `report  ${kept.report}`,
-      ...ui,
-      `time    ${duration(kept.seconds)}`,
-    ].join('\n'),
+    '',
+    'Right on the test images:',
+    '',
+    ...scoreTable(kept.scores),
+    '',
+    ...aside,
+    `report  ${kept.report}`,
+    ...ui,
+    `time    ${duration(kept.seconds)}`,
   );
 }
 

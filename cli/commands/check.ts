@@ -29,16 +29,14 @@ export async function check(context: Context, file: string, options: { json?: bo
     const here = ahead.listed.map(
       ({ source, images, classes }) => `  ${source}: ${count(images)} images${classes > 0 ? `, ${classes} classes` : ''}`,
     );
-    return terminal.print(
-      [`The recipe is right; its run is ${run}. Files under s3:// are looked at when the run starts`, ...here].join('\n'),
-    );
+    return terminal.print(`The recipe is right; its run is ${run}. Files under s3:// are looked at when the run starts`, ...here);
   }
   const { plan, draws } = ahead;
   const looked = await lookAtSome(plan, recipe.images.size, openFolder);
   const { precisionHere } = await import('../../workers/hardware.ts');
   const facts = factsOf(recipe, run, plan, draws, looked, precisionHere(recipe.compute.precision, false));
   if (options.json) terminal.print(JSON.stringify(facts));
-  else terminal.print(describe(recipe, facts).join('\n'));
+  else terminal.print(...describe(recipe, facts));
   const share = looked.unreadable.length / Math.max(1, looked.images);
   if (share > recipe.images.setAsideLimit) {
     throw new BadInput(

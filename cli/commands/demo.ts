@@ -24,24 +24,23 @@ export async function demo(context: Context, { out }: { out: string }): Promise<
   const lines = addresses(session.services);
   await start(session, recipe, run);
   terminal.say(
-    `The demo draws its own images, learns from them and ends in a few minutes. To watch it in a browser:\n  ${session.link(run) ?? ''}`,
+    'The demo draws its own images, learns from them and ends in a few minutes. To watch it in a browser:',
+    `  ${session.link(run) ?? ''}`,
   );
   const status = await watchToEnd(context, session, { run, interrupted, out });
   const isWatched = process.stdin.isTTY === true && process.stdout.isTTY === true;
   if (status === EXIT.done && isWatched) {
     terminal.say(
-      [
-        '',
-        'The servers keep running until Ctrl-C:',
-        ...lines.map((line) => `  ${line}`),
-        '',
-        'Your own images:  npx fewlabels init FOLDER',
-      ].join('\n'),
+      '',
+      'The servers keep running until Ctrl-C:',
+      ...lines.map((line) => `  ${line}`),
+      '',
+      'Your own images:  npx fewlabels init FOLDER',
     );
     if (!interrupted.aborted) await onceAborted(interrupted);
   }
   if (interrupted.aborted && !wereUp) {
-    terminal.say('\nStopping the servers; the same command goes on where it was');
+    terminal.say('', 'Stopping the servers; the same command goes on where it was');
     await down(environment);
   }
   if (status !== EXIT.done) throw new Quit(status);

@@ -26,7 +26,7 @@ export async function init({ terminal }: Context, folder: string, { output }: { 
   });
   terminal.say(`${found.labelled} labelled images of ${found.classes.length} classes found`);
   terminal.print(file);
-  terminal.say(`Next: read it, then\n  fewlabels check ${file}\n  fewlabels run ${file}`);
+  terminal.say('Next: read it, then', `  fewlabels check ${file}`, `  fewlabels run ${file}`);
 }
 
 /** A folder's name as a recipe's: lower-case letters, digits, hyphens. */

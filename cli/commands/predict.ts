@@ -29,7 +29,7 @@ export async function predict(context: Context, model: string, names: string[], 
   const student = openStudent(bytes, model);
   const all: Prediction[] = [];
   const unread: Unread[] = [];
-  if (!options.json) terminal.print('image,class,probability');
+  if (!options.json) terminal.record('image,class,probability');
   for (let i = 0; i < files.length; i += BATCH) {
     const { read, failed } = await decodeAll(files.slice(i, i + BATCH), student.size);
     for (const { image, reason } of failed) terminal.say(`✖ ${image}: ${reason}`);
@@ -37,7 +37,7 @@ export async function predict(context: Context, model: string, names: string[], 
     const rows = read.length > 0 ? await student.predict(read.map(({ pixels }) => pixels)) : [];
     const found = rows.map((row, r) => answer(read[r]?.image ?? '', student.classes, row));
     if (options.json) all.push(...found);
-    else for (const entry of found) terminal.print([entry.image, entry.class, entry.probability.toFixed(4)].map(csv).join(','));
+    else for (const entry of found) terminal.record([entry.image, entry.class, entry.probability.toFixed(4)].map(csv).join(','));
   }
   if (options.json) terminal.print(JSON.stringify({ model, classes: student.classes, predictions: all, unreadable: unread }));
   if (unread.length > 0) throw new Quit(EXIT.failed);

@@ -25,7 +25,7 @@ export async function run(context: Context, file: string, options: RunOptions): 
   await session.artifacts(); // a store that refuses us is told now, not by the first activity
   const { attached } = await start(session, recipe, id);
   const link = session.link(id);
-  terminal.say(`${attached ? 'Re-attached to the running' : 'Started'} ${id}${link ? `\n  ${link}` : ''}`);
+  terminal.say(`${attached ? 'Re-attached to the running' : 'Started'} ${id}`, ...(link ? [`  ${link}`] : []));
   if (options.detach) {
     terminal.print(options.json ? JSON.stringify({ run: id, state: 'running', ui: link }) : id);
     await session.close();
@@ -34,7 +34,7 @@ export async function run(context: Context, file: string, options: RunOptions): 
   const status = await watchToEnd(context, session, { run: id, interrupted, ...options });
   if (status === EXIT.interrupted) {
     if (options.json) terminal.print(JSON.stringify({ run: id, state: 'running', ui: link }));
-    terminal.say(`\nThe run goes on. To watch it again: fewlabels run ${file}   To stop it: fewlabels cancel ${id}`);
+    terminal.say('', `The run goes on. To watch it again: fewlabels run ${file}   To stop it: fewlabels cancel ${id}`);
   }
   if (status !== EXIT.done) throw new Quit(status);
 }

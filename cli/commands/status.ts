@@ -40,7 +40,7 @@ export async function status(context: Context, name: string | undefined, options
         ui,
       }),
     );
-  terminal.print([`${run}: ${word}, ${duration(seconds)}`, ...rows.map(plainLine)].join('\n'));
+  terminal.print(`${run}: ${word}, ${duration(seconds)}`, ...rows.map(plainLine));
   for (const line of state.work.map(workLine)) if (line) terminal.print(line);
   for (const { activity, attempt, reason } of state.retries) terminal.print(`↻ ${activity}: attempt ${attempt}, as ${reason}`);
   if (state.progress?.warning) terminal.print(`⚠ ${state.progress.warning}`);
@@ -76,9 +76,9 @@ async function overview(context: Context, { json }: { json?: boolean }): Promise
     await session.close();
   }
   if (json) return terminal.print(JSON.stringify({ servers: local, runs, error: session instanceof Error ? session.message : undefined }));
-  terminal.print(serverLines(local).join('\n'));
+  terminal.print(...serverLines(local));
   if (session instanceof Error) terminal.say(`✖ ${session.message}`);
-  else terminal.print(runs.length > 0 ? table(runs).join('\n') : 'Nothing is running');
+  else terminal.print(...(runs.length > 0 ? table(runs) : ['Nothing is running']));
 }
 
 /** The embedded servers and workers, one line each. */
@@ -95,7 +95,7 @@ function serverLines({ home, state, problem, processes, ui, console }: Status): 
     ...(state === 'down' ? [] : columns(rows).map((line) => `  ${line}`)),
     ...(ui ? [`  Temporal UI    ${ui}`] : []),
     ...(console ? [`  MinIO console  ${console}`] : []),
-    ...problems.filter((text) => text !== undefined && text !== '').map((text) => `✖ ${text}`),
+    ...problems.filter((text) => text !== undefined && text !== '').flatMap((text) => `✖ ${text}`.split('\n')),
     '',
   ];
 }

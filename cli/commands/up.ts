@@ -4,7 +4,7 @@ import { ensureUp, down as stop } from '../../infra/local/services.ts';
 import { type Context, columns } from '../terminal.ts';
 
 export async function up({ environment, terminal }: Context): Promise<void> {
-  terminal.print(addresses(await ensureUp(environment, terminal.say)).join('\n'));
+  terminal.print(...addresses(await ensureUp(environment, terminal.say)));
 }
 
 export async function down({ environment, terminal }: Context): Promise<void> {

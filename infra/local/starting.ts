@@ -32,7 +32,7 @@ export async function untilReady(home: string, environment: Environment, onLine:
     const record = await runningRecord(home);
     if (record && record.state !== 'stopping') checkServes(record, environment, home);
     const problem = problemOf(record);
-    if (problem !== undefined) throw new Error(problem);
+    if (problem !== undefined) throw inLines(problem);
     if (record?.state === 'ready' && isAllReady(record)) return warnOfOtherCode(record, onLine);
     if (!isTold) onLine(`Starting servers and workers (data in ${home})`);
     isTold = true;
@@ -53,6 +53,12 @@ export async function runningRecord(home: string): Promise<SupervisorRecord | un
 function problemOf(record: SupervisorRecord | undefined): string | undefined {
   const names = record?.state === 'starting' ? CHILDREN.filter((name) => !SERVERS.includes(name)) : CHILDREN;
   return names.map((name) => record?.children[name]?.problem).find((problem) => problem !== undefined);
+}
+
+/** A problem, with each line that its process said last as an error of its own: whoever shows it knows them from line breaks in a name. */
+function inLines(problem: string): AggregateError {
+  const [message, ...said] = problem.split('\n');
+  return new AggregateError(said, message);
 }
 
 const isAllReady = ({ children }: SupervisorRecord) => Object.values(children).every((child) => child.state === 'ready');
@@ -94,8 +100,8 @@ function absoluteFiles(environment: Environment): Partial<Environment> {
 
 async function failureOf(home: string, { pid, log }: Started): Promise<Error> {
   const record = await readRecord(home);
-  if (record?.problem !== undefined && record.supervisor.pid === pid) return new Error(record.problem);
-  return new Error(
+  if (record?.problem !== undefined && record.supervisor.pid === pid) return inLines(record.problem);
+  return inLines(
     `Cannot start servers and workers as their supervisor must keep running: it ended. It said last (${log.file}):\n${lastLines(log)}`,
   );
 }

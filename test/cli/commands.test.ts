@@ -1,36 +1,9 @@
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { fewlabels } from './command.ts';
+import { classes, type Files, folderWith, RECIPE } from './recipe-folder.ts';
 
-type Files = Record<string, string | 'image' | Buffer>;
-
-/** A folder with a recipe and files; `image` stands for a small PNG. */
-async function folderWith(recipe: string, files: Files): Promise<string> {
-  const root = await mkdtemp(join(tmpdir(), 'fewlabels-test-'));
-  const png = await sharp({ create: { width: 32, height: 32, channels: 3, background: '#336699' } })
-    .png()
-    .toBuffer();
-  await mkdir(join(root, 'images'), { recursive: true });
-  for (const [name, content] of Object.entries(files)) {
-    await mkdir(join(root, name, '..'), { recursive: true });
-    await writeFile(join(root, name), content === 'image' ? png : content);
-  }
-  const file = join(root, 'recipe.yaml');
-  await writeFile(file, recipe);
-  return file;
-}
-
-const RECIPE = 'name: cells\nimages: {train: images}\n';
-const classes = (counts: Record<string, number>): Files =>
-  Object.fromEntries(
-    Object.entries(counts).flatMap(([name, count]) =>
-      Array.from({ length: count }, (_, i) => [`images/${name}/${i}.png`, 'image' as const]),
-    ),
-  );
 const lineCount = (text: string) => text.trim().split('\n').length;
 
 test.each([
@@ -166,6 +139,10 @@ test('fewlabels check: counts per class, the split, and the images that cannot b
   });
 });
 
+test('fewlabels: a mistyped option names the nearest one', async () => {
+  expect((await fewlabels(['check', 'a.yaml', '--jsn'])).err).toContain("✖ unknown option '--jsn' (Did you mean --json?)\n");
+});
+
 test('fewlabels check: labels by count and by a file of ids; ids that are not there are one message and 2', async () => {
   const ids = { 'ids.txt': Buffer.from('cat/0.png\ndog/1.png\n'), 'few.txt': Buffer.from('cat/0.png\n') };
   const file = await folderWith(RECIPE.replace('{train', '{test: test, train'), {
@@ -272,5 +249,5 @@ test('fewlabels run: a Temporal server that does not answer is one message and 1
 
 test('fewlabels: a wrong variable of the environment is bad input', async () => {
   const { status, err } = await fewlabels(['list'], { FEWLABELS_LOG: 'loud' });
-  expect([status, err]).toEqual([2, expect.stringContaining('FEWLABELS_LOG')]);
+  expect([status, err]).toEqual([2, expect.stringMatching(/^✖ Cannot read the environment .*:\n {2}FEWLABELS_LOG: .*\n$/)]);
 });

@@ -10,7 +10,12 @@ import type { Context } from '../../cli/terminal.ts';
 
 const said: string[] = [];
 const context: Context = {
-  terminal: { say: (line) => void said.push(line), print: (line) => void said.push(line), live: false },
+  terminal: {
+    say: (...lines) => void said.push(...lines),
+    print: (...lines) => void said.push(...lines),
+    record: () => undefined,
+    live: false,
+  },
   variables: {},
   environment: { TEMPORAL_NAMESPACE: 'x', S3_BUCKET: 'xxx', AWS_REGION: 'x', FEWLABELS_LOG: 'info' },
   catchInterrupt: () => new AbortController().signal,

@@ -1,11 +1,11 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure, CancelledFailure, RetryState } from '@temporalio/common';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { forwardCost, workOf } from '../../cli/estimate.ts';
 import { failureOf } from '../../cli/failure-text.ts';
 import { fetchModel, scoreTable } from '../../cli/outcome.ts';
 import { exitStatus, explain } from '../../cli/problem.ts';
-import { printable } from '../../cli/terminal.ts';
+import { openTerminal, printable } from '../../cli/terminal.ts';
 import { Failure } from '../../contracts/failures.ts';
 import { Recipe } from '../../contracts/recipe.ts';
 import type { Measures, Score } from '../../contracts/scores.ts';
@@ -85,8 +85,28 @@ test('explain: a message without a stack, and the cause where it adds something'
   ]);
 });
 
-test('printable: a file name cannot steer the terminal', () => {
-  expect(printable('a\u001b[2Jb\r\nc\td')).toBe('a\ufffd[2Jb\ufffd\nc\td');
+test('printable: a name cannot end the line, steer the terminal or turn the text around it, and stays what it is in JSON', () => {
+  expect(printable('a\u001b[2Jb\r\nc\td\u007f\u009b\u202e\u2028🦔 é')).toBe('a\\u001b[2Jb\\r\\nc\\td\\u007f\\u009b\\u202e\\u2028🦔 é');
+  const name = 'a\n\u007f\u0085\u2028\u202e"\\.png';
+  expect(JSON.parse(printable(JSON.stringify({ name })))).toEqual({ name });
+});
+
+test('openTerminal: a record is written as it is, on a screen on one line', () => {
+  const written: unknown[] = [];
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(text) > 0);
+  const { isTTY } = process.stdout;
+  for (const isScreen of [false, true]) {
+    process.stdout.isTTY = isScreen;
+    openTerminal('dumb').record('"a\nb.png",cat');
+  }
+  process.stdout.isTTY = isTTY;
+  write.mockRestore();
+  expect(written).toEqual(['"a\nb.png",cat\n', '"a\\nb.png",cat\n']);
+});
+
+test('explain: a message in lines stays so, the first one of a failed connection is told', () => {
+  expect(explain(new AggregateError(['  | first', '  | second'], 'It ended'))).toEqual(['It ended', '  | first', '  | second']);
+  expect(explain(new AggregateError([new Error('ECONNREFUSED')]))).toEqual(['ECONNREFUSED']);
 });
 
 test('forwardCost: half the width is a quarter of the work, twice the size four times', () => {

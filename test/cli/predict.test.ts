@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
 import { beforeAll, expect, test } from 'vitest';
 import { csv } from '../../cli/commands/predict.ts';
@@ -39,6 +40,23 @@ test('fewlabels predict: one line of CSV per image of a folder, names quoted whe
     0,
     ['image,class,probability', 'images/a.png,"dark, ""very""",0.7500', 'images/deeper/b.jpg,"dark, ""very""",0.7500'],
   ]);
+}, 60_000);
+
+test('fewlabels predict: whoever reads the CSV or the JSON has the true names, whoever watches has each on a line', async () => {
+  const names = ['x\n✖ Your disk was erased.png', 'a\u001b[2J.png', 'cod\u202egnp.png', 'a\u2028b.png', 'a"b;c.png', '🦔.png'];
+  const image = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#808080' } })
+    .png()
+    .toBuffer();
+  await mkdir(join(folder, 'names'), { recursive: true });
+  for (const name of names) await writeFile(join(folder, 'names', name), image);
+  await writeFile(join(folder, 'names', 'broken\n✖ forged.png'), 'text');
+  const { out, err } = await predict('names');
+  const rows = parse<{ image: string; class: string }>(out, { columns: true });
+  expect(rows.map((row) => row.image).sort()).toEqual(names.map((name) => `names/${name}`).sort());
+  expect(new Set(rows.map((row) => row.class))).toEqual(new Set([CLASSES[0]]));
+  expect(err).toBe('✖ names/broken\\n✖ forged.png: it is not an image of a known format\n');
+  const { predictions } = JSON.parse((await predict('names', '--json')).out) as { predictions: { image: string }[] };
+  expect(predictions.map((entry) => entry.image)).toEqual(rows.map((row) => row.image));
 }, 60_000);
 
 test('csv: what a spreadsheet would take for a formula stays a text, numbers stay numbers', () => {

@@ -109,10 +109,7 @@ afterAll(async () => {
 }, 120_000);
 
 const openWith = (variables: Record<string, string>): Promise<Session> =>
-  openSession(
-    { environment: readEnvironment(variables), terminal: { say: () => undefined, print: () => undefined, live: false } },
-    { start: false },
-  );
+  openSession({ environment: readEnvironment(variables), terminal: { say: () => undefined } }, { start: false });
 
 describe.sequential('servers on a network', () => {
   test('workers without the key: the run waits for those that have it, its status says which one, and it can be paused', {

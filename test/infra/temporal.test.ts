@@ -97,7 +97,7 @@ const variablesFor = ({ port, variables }: Case): Record<string, string> => ({
   ...variables(),
 });
 
-const terminal = { say: () => undefined, print: () => undefined, live: false };
+const terminal = { say: () => undefined };
 const session = (variables: Record<string, string>) => openSession({ environment: readEnvironment(variables), terminal }, { start: false });
 
 describe('connecting to Temporal', () => {

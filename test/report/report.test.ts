@@ -6,7 +6,7 @@ import { measureTable } from '../../report/measures.ts';
 import { accuracyPlot, thin } from '../../report/plots.ts';
 import { mostDetailed, renderReport } from '../../report/report.ts';
 import { accuracyText, deviation, pointsText, spreadText, summarise } from '../../report/summary.ts';
-import { accuracyTable } from '../../report/tables.ts';
+import { accuracyTable, setAsideTable } from '../../report/tables.ts';
 import { HOSTILE, sampleInput } from './sample.ts';
 
 test('summarise: mean and sample standard deviation over the draws', () => {
@@ -171,6 +171,11 @@ test('renderReport: no name, path or reason of the user’s is HTML', async () =
   expect(page).not.toMatch(/javascript:/);
   expect(page).toContain('🦠 monocyte');
   expect(page).toContain('日本語のクラス');
+});
+
+test('setAsideTable: a name with line breaks and tags is text in its cell', () => {
+  const setAside = { count: 1, examples: [{ image: '<img src=x onerror=alert(1)>/x\n✖ forged\u202e.png', reason: 'it is damaged' }] };
+  expect(setAsideTable({ setAside })?.text).toContain('>&#60;img src=x onerror=alert(1)&#62;/x\n✖ forged.png</td><td>it is damaged</td>');
 });
 
 test('renderReport: what is missing is left out, not shown empty', async () => {
