@@ -41,7 +41,7 @@ async function readNpzImage(access: NpzAccess, index: number, size: number, open
   const [, height, width, channels = 1] = array.shape;
   const bytes = height! * width! * channels;
   const start = array.start + array.skip + index * bytes;
-  return inTurn(height! * width!, async () => {
+  return inTurn(bytes, async () => {
     const pixels = array.stored
       ? whole(await openTree(root).readRange(path, start, start + bytes), bytes)
       : (await unpackedArray(access, openTree)).subarray(index * bytes, (index + 1) * bytes);
