@@ -22,7 +22,9 @@ function unpackedArray({ root, path, modified, array }: NpzAccess, openTree: Ope
     const data = readArray(openTree(root), path, array).catch((error) => {
       throw error instanceof BrokenArray ? new UnreadableImage(error.message, { cause: error }) : error;
     });
-    data.catch(() => (unpacked = undefined)); // the next call tries again
+    data.catch((error) => {
+      if (!(error instanceof UnreadableImage) && unpacked?.data === data) unpacked = undefined; // the next call tries again
+    });
     unpacked = { key, data };
   }
   return unpacked.data;
