@@ -3,7 +3,7 @@ import { FileList } from './file-list.ts';
 import { type FileInfo, type FileTree, type OpenTree, readWhole, splitPath } from './file-tree.ts';
 import { BATCH_BYTES, NAMES, PIXEL_LIMIT, TEXT_BYTES } from './limits.ts';
 import { fingerprintOf, type Listing, ordinal, type Role, refuseImages, withClasses } from './listing.ts';
-import { BrokenArray, INFLATE_LIMIT, integersOf, type NpyArray, openArray, openNpz, readArray } from './npz.ts';
+import { BrokenArray, integersOf, type NpyArray, openArray, openNpz, readArray } from './npz.ts';
 
 const NAMES_SHOWN = 20;
 
@@ -32,15 +32,12 @@ async function readNpz(tree: FileTree, info: FileInfo, part: 'train' | 'test', l
 }
 
 function checkImages(array: NpyArray, name: string): void {
-  const { dtype, shape, stored } = array;
+  const { dtype, shape } = array;
   const [images, height, width] = shape;
   if (!isImages(array)) throw new BrokenArray(`${name} must be uint8 [n, h, w] or [n, h, w, 3]: ${dtype} [${shape}]`);
   if (images! > NAMES) throw new BrokenArray(`${name} must be at most ${NAMES} images: ${images}`);
   const pixels = height! * width!;
   if (pixels < 1 || pixels > PIXEL_LIMIT) throw new BrokenArray(`its images must have 1 to ${PIXEL_LIMIT} pixels: ${height} × ${width}`);
-  const bytes = shape.reduce((product, side) => product * side, 1);
-  if (!stored && bytes > INFLATE_LIMIT)
-    throw new BrokenArray(`a compressed array must have at most ${INFLATE_LIMIT} bytes (numpy.savez stores it uncompressed): ${bytes}`);
 }
 
 /**

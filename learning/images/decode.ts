@@ -4,7 +4,7 @@ import type { Metadata, Sharp } from 'sharp';
 import sharp from 'sharp';
 import { decodeBmp, isBmp } from './bmp.ts';
 import { inTurn } from './in-turn.ts';
-import { PIXEL_LIMIT } from './limits.ts';
+import { DECODE_BYTES, PIXEL_LIMIT } from './limits.ts';
 
 sharp.cache(false); // every image is read once: libvips' cache would only hold memory
 
@@ -49,6 +49,32 @@ const DEPTHS = new Set(['uchar', 'ushort']);
  * that no camera saw.
  */
 const BACKGROUND = '#ffffff';
+
+/** Rows of an image that libvips holds while it shrinks it: some more than it took for any size, shape and depth. */
+const ROWS_HELD = 1600;
+
+/** Bytes a pixel of what a decoder holds of the whole image; 0 where it goes row by row. */
+function heldWhole({ format, channels, isProgressive }: Metadata, sample: number): number {
+  if (format === 'heif') return 16 + 8 * sample; // of AVIF: the frame, its planes and the pixels
+  if (format === 'webp' || format === 'gif') return 8; // canvas and frame
+  if (format === 'tiff') return 1.5 * channels * sample; // where each channel is one strip, which is not told beforehand
+  if (!isProgressive) return 0;
+  return channels * (format === 'jpeg' ? 2 : sample); // all coefficients of a JPEG, all pixels of an interlaced PNG
+}
+
+/** Memory that decoding takes, rather too much than too little, from the largest images of each kind (memory.test.ts). */
+function memoryOf(metadata: Metadata): number {
+  const { width, height, channels, depth } = metadata;
+  const sample = depth === 'ushort' ? 2 : 1;
+  return width * height * heldWhole(metadata, sample) + ROWS_HELD * width * channels * sample;
+}
+
+const MIB = 2 ** 20;
+
+function checkMemory(bytes: number): void {
+  if (bytes <= DECODE_BYTES) return;
+  throw new UnreadableImage(`it would take ${Math.ceil(bytes / MIB)} MiB of memory to decode, of at most ${DECODE_BYTES / MIB}`);
+}
 
 function checkKind({ format, depth }: Metadata): void {
   if (!FORMATS.has(format)) throw new UnreadableImage(`its format is not supported: ${format}`);
@@ -102,26 +128,28 @@ async function withReason<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** An image that is no bitmap, before any of its pixels is decoded. */
-async function open(bytes: Buffer): Promise<{ image: Sharp; width: number; height: number }> {
+/** An image that is no bitmap, before any of its pixels is decoded; `memory` in bytes. */
+async function open(bytes: Buffer): Promise<{ image: Sharp; width: number; height: number; memory: number }> {
   const beginning = bytes.toString('latin1', 0, SIGNATURE_BYTES);
   if (!SIGNATURES.some((signature) => signature.test(beginning))) throw new UnreadableImage('it is not an image of a known format');
   const image = sharp(bytes, { failOn: 'error', limitInputPixels: PIXEL_LIMIT, autoOrient: true, sequentialRead: true });
   const metadata = await image.metadata();
   checkKind(metadata);
-  return { image, ...metadata.autoOrient };
+  const memory = memoryOf(metadata);
+  checkMemory(memory);
+  return { image, ...metadata.autoOrient, memory };
 }
 
 async function decode(bytes: Buffer, size: number): Promise<Uint8Array> {
   if (isBmp(bytes)) {
-    return inTurn(bytes.length, async () => {
+    return inTurn(3 * bytes.length, async () => {
       const { data, width, height } = decodeBmp(bytes, PIXEL_LIMIT);
       return squareFromPixels(data, width, height, 3, size);
     });
   }
-  const { image, width, height } = await open(bytes);
+  const { image, width, height, memory } = await open(bytes);
   const flat = image.flatten({ background: BACKGROUND }).toColourspace('srgb');
-  return inTurn(width * height, () => toSquare(flat, width, height, size));
+  return inTurn(memory, () => toSquare(flat, width, height, size));
 }
 
 /** The shorter side of an image that is no bitmap, pixels. @throws UnreadableImage with the reason */
@@ -132,7 +160,9 @@ export async function shorterSide(bytes: Buffer): Promise<number> {
 
 /**
  * Decode JPEG, PNG, WebP, TIFF, GIF, AVIF or BMP: EXIF orientation applied, transparency on white, gray to three channels, 16 bit
- * divided down to 8, CMYK and colour profiles to sRGB, the first frame or page of several, centre crop, Lanczos.
+ * divided down to 8, CMYK and colour profiles to sRGB, the first frame or page of several, centre crop, Lanczos. All calls together take
+ * at most DECODE_BYTES of memory (1.5 GiB) besides the files; what would take more by itself is refused, such as an AVIF of some 65
+ * million pixels or an image of 16 bit that is very wide.
  * @param size  side of the result, pixels
  * @returns     uint8 [size, size, 3], RGB, values 0–255
  * @throws UnreadableImage with the reason

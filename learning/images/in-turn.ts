@@ -1,28 +1,29 @@
 /** Large images wait for each other, so that memory is bounded however many are read side by side. */
-import { PIXEL_LIMIT } from './limits.ts';
+import { DECODE_BYTES } from './limits.ts';
 
-type Waiting = { pixels: number; begin: () => void };
+type Waiting = { bytes: number; begin: () => void };
 
-/** Pixels that may still be begun: libvips takes up to some ten bytes for each. */
-let free = PIXEL_LIMIT;
+/** Memory that images to be begun may still take. */
+let free = DECODE_BYTES;
 const waiting: Waiting[] = [];
 
 function beginNext(): void {
-  for (let next = waiting[0]; next && next.pixels <= free; next = waiting[0]) {
+  for (let next = waiting[0]; next && next.bytes <= free; next = waiting[0]) {
     waiting.shift();
-    free -= next.pixels;
+    free -= next.bytes;
     next.begin();
   }
 }
 
 /**
- * Do some work on an image as soon as it and all that have begun have PIXEL_LIMIT pixels at most together: small ones side by side, a
- * large one alone. First come, first served.
+ * Do some work on an image as soon as it and all that have begun take DECODE_BYTES at most together: small ones side by side, a large
+ * one alone. First come, first served.
+ * @param bytes  memory that it takes
  */
-export async function inTurn<T>(pixels: number, work: () => Promise<T>): Promise<T> {
-  const taken = Math.min(pixels, PIXEL_LIMIT);
+export async function inTurn<T>(bytes: number, work: () => Promise<T>): Promise<T> {
+  const taken = Math.min(bytes, DECODE_BYTES);
   await new Promise<void>((begin) => {
-    waiting.push({ pixels: taken, begin });
+    waiting.push({ bytes: taken, begin });
     beginNext();
   });
   try {

@@ -5,6 +5,8 @@
 
 /** Largest image decoded, pixels: the largest cameras have 151 million. A small file can claim to be endless. */
 export const PIXEL_LIMIT = 160_000_000;
+/** Memory that decoding takes in a process, however many images are read side by side. One that would take more by itself is refused. */
+export const DECODE_BYTES = 1.5 * 2 ** 30;
 /** Of one image file: the largest camera's pixels in three bytes each. */
 export const IMAGE_BYTES = 512 * 2 ** 20;
 /** Of a table of labels or a list of images: half the longest string of JavaScript. */

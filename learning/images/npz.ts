@@ -32,7 +32,7 @@ const DIRECTORY_LIMIT = 16 * 2 ** 20; // bytes: some hundred thousand members
 const DEFLATE_LIMIT = 1032; // a byte of deflate never unpacks to more
 
 /** Larger arrays must be stored uncompressed: unpacking them for every worker would take its memory. */
-export const INFLATE_LIMIT = 2 * 2 ** 30;
+const INFLATE_LIMIT = 2 * 2 ** 30;
 
 /** An archive or an array that cannot be used; the message is the reason. */
 export class BrokenArray extends Error {
@@ -122,7 +122,8 @@ export async function openNpz(tree: FileTree, file: FileInfo): Promise<Map<strin
 
 /**
  * Where an array lies and what it holds, as its own header says.
- * @throws BrokenArray, also where its shape cannot be that of its bytes: nothing may be made as large as it says before
+ * @throws BrokenArray, also where its shape cannot be that of its bytes, or it is compressed and has more than INFLATE_LIMIT: nothing may be
+ *   made as large as it says before
  */
 export async function openArray(tree: FileTree, { path, bytes }: FileInfo, { method, packed, at }: Member): Promise<NpyArray> {
   if (method !== 0 && method !== 8) refuse(`a member is compressed by method ${method}, not deflate`);
@@ -133,9 +134,12 @@ export async function openArray(tree: FileTree, { path, bytes }: FileInfo, { met
   const head = await tree.readRange(path, start, start + Math.min(packed, HEADER_READ));
   const plain = method === 0 ? head : beginningOf(head);
   const array = { ...parseNpyHeader(plain), start, packed, stored: method === 0 };
-  const wanted = array.skip + dataBytes(array);
+  const data = dataBytes(array);
+  const wanted = array.skip + data;
   if (array.stored ? wanted !== packed : wanted > packed * DEFLATE_LIMIT)
     refuse(`the shape of an array must be that of its bytes: ${array.dtype} [${array.shape}], ${packed} bytes in the archive`);
+  if (!array.stored && data > INFLATE_LIMIT)
+    refuse(`a compressed array must have at most ${INFLATE_LIMIT} bytes (numpy.savez stores it uncompressed): ${data}`);
   return array;
 }
 
@@ -155,7 +159,7 @@ const dataBytes = ({ shape, dtype }: NpyArray) => shape.reduce((product, side) =
 
 /**
  * The data of a whole array, without its header.
- * @throws BrokenArray when it ends early, is damaged or, compressed, above INFLATE_LIMIT
+ * @throws BrokenArray when it ends early, is damaged or goes on after its shape
  */
 export async function readArray(tree: FileTree, path: string, array: NpyArray): Promise<Buffer> {
   const wanted = dataBytes(array);
@@ -166,9 +170,6 @@ export async function readArray(tree: FileTree, path: string, array: NpyArray): 
 }
 
 async function inflate(tree: FileTree, path: string, { start, packed, skip }: NpyArray, wanted: number): Promise<Buffer> {
-  if (wanted > INFLATE_LIMIT) {
-    refuse(`a compressed array may have ${INFLATE_LIMIT} bytes, not ${wanted} (numpy.savez stores larger ones uncompressed)`);
-  }
   const unpacked = Buffer.allocUnsafe(skip + wanted);
   let filled = 0;
   const inflater = createInflateRaw({ chunkSize: 2 ** 20 });

@@ -22,7 +22,9 @@ function unpackedArray({ root, path, modified, array }: NpzAccess, openTree: Ope
     const data = readArray(openTree(root), path, array).catch((error) => {
       throw error instanceof BrokenArray ? new UnreadableImage(error.message, { cause: error }) : error;
     });
-    data.catch(() => (unpacked = undefined)); // the next call tries again
+    data.catch((error) => {
+      if (!(error instanceof UnreadableImage) && unpacked?.data === data) unpacked = undefined; // the next call tries again
+    });
     unpacked = { key, data };
   }
   return unpacked.data;
@@ -41,7 +43,7 @@ async function readNpzImage(access: NpzAccess, index: number, size: number, open
   const [, height, width, channels = 1] = array.shape;
   const bytes = height! * width! * channels;
   const start = array.start + array.skip + index * bytes;
-  return inTurn(height! * width!, async () => {
+  return inTurn(bytes, async () => {
     const pixels = array.stored
       ? whole(await openTree(root).readRange(path, start, start + bytes), bytes)
       : (await unpackedArray(access, openTree)).subarray(index * bytes, (index + 1) * bytes);

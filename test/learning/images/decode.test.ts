@@ -5,7 +5,8 @@ import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { decodeImage, UnreadableImage } from '../../../learning/images/decode.ts';
 import { inTurn } from '../../../learning/images/in-turn.ts';
-import { PIXEL_LIMIT } from '../../../learning/images/limits.ts';
+import { DECODE_BYTES } from '../../../learning/images/limits.ts';
+import { crc32 } from './bombs.ts';
 import { golden, plain } from './make-sources.ts';
 
 const fromGolden = (name: string) => readFile(join(golden, name));
@@ -234,13 +235,13 @@ describe('decodeImage: bombs', () => {
 
   test('inTurn: small images are read side by side, a large one alone, and none is passed over', async () => {
     const [log, ends]: [string[], (() => void)[]] = [[], []];
-    const begin = (name: string, pixels: number) =>
-      inTurn(pixels, async () => {
+    const begin = (name: string, bytes: number) =>
+      inTurn(bytes, async () => {
         log.push(name);
         await new Promise<void>((end) => ends.push(end));
         log.push(`${name} done`);
       });
-    const works = [begin('a', 1000), begin('b', 1000), begin('large', PIXEL_LIMIT), begin('c', 1000)];
+    const works = [begin('a', 1000), begin('b', 1000), begin('large', DECODE_BYTES), begin('c', 1000)];
     await setImmediate();
     expect(log).toEqual(['a', 'b']);
     for (let i = 0; i < 4; i++) {
@@ -252,17 +253,7 @@ describe('decodeImage: bombs', () => {
   });
 
   test('inTurn: work that fails lets the next begin', async () => {
-    await expect(inTurn(PIXEL_LIMIT, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
-    expect(await inTurn(PIXEL_LIMIT, async () => 'next')).toBe('next');
+    await expect(inTurn(DECODE_BYTES, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+    expect(await inTurn(DECODE_BYTES, async () => 'next')).toBe('next');
   });
 });
-
-/** Of PNG's chunks (zlib.crc32 is there from Node 22 on). */
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
-}
