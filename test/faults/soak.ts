@@ -39,6 +39,13 @@ export async function soak(recipe: RecipeInput, minutes: number, seed: number, s
   const world = await openWorld({ workers: ['pipeline', 'data', 'training', ...SPARED] });
   const ended = new AbortController();
   const [kills, students]: [Kill[], string[]] = [[], []];
+  const left: Pick<Soak, 'unnamed' | 'lost'> = { unnamed: 0, lost: [] };
+  const empty = async () => {
+    const { unnamed, lost } = await until('the bucket must be looked at', () => clean(world)); // a server may be away
+    left.unnamed += unnamed;
+    left.lost.push(...lost);
+    await until('the bucket must be emptied', async () => (await world.store.remove(await listed(world.store, ''))) === undefined);
+  };
   const began = performance.now();
   try {
     const runOnce = async (number: number) => {
@@ -52,7 +59,7 @@ export async function soak(recipe: RecipeInput, minutes: number, seed: number, s
     const failure = killing.then(() => new Promise<never>(() => undefined)); // nobody comes back then, and the run would wait for ever
     const first = SPARED.map((worker) => look(world, worker));
     for (let number = 1; number === 1 || performance.now() - began < minutes * 60_000; number++) {
-      await until('the bucket must be emptied', async () => (await world.store.remove(await listed(world.store, ''))) === undefined);
+      await empty();
       await Promise.race([runOnce(number), failure]);
     }
     ended.abort();
@@ -60,7 +67,7 @@ export async function soak(recipe: RecipeInput, minutes: number, seed: number, s
     const last = SPARED.map((worker) => look(world, worker));
     await world.end('training'); // whoever comes after it clears up
     await world.start('training');
-    const { unnamed, lost } = await clean(world);
+    await empty();
     const scratch = await readdir(world.workers.scratch);
     await world.stop();
     return {
@@ -69,8 +76,7 @@ export async function soak(recipe: RecipeInput, minutes: number, seed: number, s
       kills,
       ends: world.workers.restarts,
       witnesses: SPARED.map((worker, i) => ({ worker, ...pairs(first[i], last[i]) })),
-      unnamed,
-      lost,
+      ...left,
       scratch,
       processes: processesWith(world.workers.scratch),
     };
