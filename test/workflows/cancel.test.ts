@@ -10,8 +10,8 @@ import { startWorkers, TINY, type Workers } from './workers.ts';
 
 const RECIPE: RecipeInput = { ...TINY, name: 'cancelled', labels: { fractions: [0.5] }, pretrain: { ...TINY.pretrain, epochs: 2 } };
 const BUCKET = 'cancel-test';
-/** Ten seconds, on a machine that does much else. */
-const SOON_MS = 20_000;
+/** Half a second at most where nothing else computes. */
+const SOON_MS = 10_000;
 /** For whatever comes before a stage. */
 const PATIENCE_MS = 900_000;
 
