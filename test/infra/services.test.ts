@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { explain } from '../../cli/problem.ts';
 import { readEnvironment } from '../../contracts/environment.ts';
 import { QUEUES, SEARCH_ATTRIBUTES } from '../../contracts/queues.ts';
 import type { Services } from '../../contracts/services.ts';
@@ -12,6 +13,7 @@ import { isRunning } from '../../infra/local/processes.ts';
 import { CHILDREN, readRecord, type SupervisorRecord } from '../../infra/local/record.ts';
 import { down, ensureUp, findServices, status } from '../../infra/local/services.ts';
 import { openS3 } from '../../store/s3.ts';
+import { listeningOf } from './listening.ts';
 import { commandsWith } from './processes-of.ts';
 
 const PATIENCE_MS = 120_000;
@@ -67,6 +69,13 @@ describe.sequential('embedded servers', () => {
       expect(pollers, name).toHaveLength(1);
     }
     await connection.close();
+  });
+
+  test('ensureUp: servers and workers listen where this machine alone can reach them', async () => {
+    const { processes } = await status(environmentFor(home));
+    const listening = processes.map(({ name, pid }) => ({ name, ...listeningOf(pid ?? 0) }));
+    expect(listening.flatMap(({ name, all }) => (all.length > 1 ? [name] : []))).toEqual(['temporal', 'minio']); // with a page each
+    expect(listening.flatMap(({ name, open }) => open.map((address) => `${name} ${address}`))).toEqual([]);
   });
 
   test('ensureUp: data folder and credentials are for their owner alone', async () => {
@@ -151,9 +160,9 @@ test('ensureUp: a server that will not start is quoted, and nothing stays behind
   const broken = join(folder, 'broken');
   await mkdir(broken);
   await writeFile(join(broken, 'temporal.db'), 'this is no database\n'.repeat(100));
-  await expect(ensureUp(environmentFor(broken))).rejects.toThrow(
-    /^Cannot start temporal as it must keep running: it ended with status 1.*\n.*not a database/,
-  );
+  const [problem, ...said] = (await ensureUp(environmentFor(broken)).catch(explain)) as string[];
+  expect(problem).toMatch(/^Cannot start temporal as it must keep running: it ended with status 1/);
+  expect(said.join('\n')).toMatch(/not a database/);
   expect((await status(environmentFor(broken))).state).toBe('failed');
   expect(commandsWith(broken)).toEqual([]);
 });
