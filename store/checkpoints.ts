@@ -10,13 +10,21 @@ import { listed, onEach, type Store } from './store.ts';
 export type Rejected = { step: number; reason: string };
 type Looked = { step: number; manifest: Manifest | { reason: string } };
 
+/** So often they are listed, when each time others have pruned all of them before they could be read. */
+const LISTINGS = 5;
+
 /** Manifests of the checkpoints, newest first, and those that are broken. */
 export async function readCheckpoints(
   store: Store,
   stage: StageName,
   key: string,
 ): Promise<{ manifests: Manifest[]; rejected: Rejected[] }> {
-  const looked = await lookAt(store, stage, key, await listed(store, checkpointsOf(stage, key)));
+  let looked: Looked[] = [];
+  for (let listings = 0; looked.length === 0 && listings < LISTINGS; listings++) {
+    const keys = await listed(store, checkpointsOf(stage, key));
+    if (!keys.some(isCheckpointManifest)) break;
+    looked = await lookAt(store, stage, key, keys);
+  }
   return {
     manifests: looked.flatMap(({ manifest }) => ('reason' in manifest ? [] : [manifest])),
     rejected: looked.flatMap(({ step, manifest }) => ('reason' in manifest ? [{ step, reason: manifest.reason }] : [])),

@@ -109,6 +109,18 @@ test('pruneCheckpoints: after any sequence of commits, damage and pruning the ne
   }
 });
 
+test('checkpoints: where others prune all that was listed before it is read, those that are there now are found', async () => {
+  await commit(1);
+  const { get } = store;
+  store.get = async (key) => {
+    store.get = get;
+    await commit(2);
+    await artifacts.pruneCheckpoints(artifact.stage, artifact.key, { last: 1 });
+    return get(key);
+  };
+  expect(await stepsFound()).toEqual([2]);
+});
+
 test('checkpoints: many are looked at some at a time, and come newest first', async () => {
   for (let step = 1; step <= 60; step++) await commit(step);
   let [now, most] = [0, 0];
