@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { zipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
 import { Failure } from '../../../contracts/failures.ts';
@@ -179,6 +180,10 @@ describe('listSource: arrays (written by numpy, golden/make.py)', () => {
   });
 });
 
+const NOBODY = 65_534;
+/** A folder and those that it lies in, from the one for temporary files on. */
+const wayTo = (folder: string): string[] => (folder.startsWith(tmpdir()) ? [...wayTo(dirname(folder)), folder] : []);
+
 describe('listSource: what cannot be listed', () => {
   test('listSource: a folder that is missing, empty or without images is refused', async () => {
     expect(await failureOf(place('nowhere'))).toBe(`Cannot read images as the folder or file must exist: "${place('nowhere')}" (ENOENT)`);
@@ -187,11 +192,18 @@ describe('listSource: what cannot be listed', () => {
     expect(await failureOf(join(place('texts'), 'a/b.txt'))).toMatch(/must be a folder, an .npz file or s3/);
   });
 
-  test.skipIf(process.getuid?.() === 0)('listSource: a folder that may not be read is refused', async () => {
+  test('listSource: a folder that may not be read is refused', async () => {
     const folder = await put(place('locked'), { 'a/1.png': await png() });
+    for (const open of wayTo(folder)) await chmod(open, (await stat(open)).mode | 0o055);
     await chmod(join(folder, 'a'), 0);
-    expect(await failureOf(folder)).toMatch(/must be readable/);
-    await chmod(join(folder, 'a'), 0o755);
+    const isRoot = process.geteuid?.() === 0; // whom no mode keeps out
+    if (isRoot) process.seteuid?.(NOBODY);
+    try {
+      expect(await failureOf(folder)).toMatch(/must be readable.*\/a"/);
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      await chmod(join(folder, 'a'), 0o755);
+    }
   });
 });
 
