@@ -49,12 +49,14 @@ export async function chainState<Kind extends string>(
   { stage, key }: Identity,
   settings: TrainerSettings,
 ): Promise<ChainState<Ref<Kind>> & Candidates> {
-  const finished = await settings.artifacts.findWhole(stage, key);
+  const model = () => settings.artifacts.findWhole(stage, key);
+  let finished = await model();
+  const { manifests, rejected } = finished ? { manifests: [], rejected: [] } : await settings.artifacts.checkpoints(stage, key);
+  if (manifests.length + rejected.length === 0) finished ??= await model(); // finished since, and its checkpoints went
   if (finished) {
     const { epochs, loss } = finished.facts;
     return { epochsDone: Number(epochs), result: { kind, key, digest: finished.digest }, loss: Number(loss), ...toldBy(finished.facts) };
   }
-  const { manifests, rejected } = await settings.artifacts.checkpoints(stage, key);
   return { epochsDone: manifests[0] ? Number(manifests[0].facts.epoch) : 0, manifests, rejected };
 }
 

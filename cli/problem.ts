@@ -26,7 +26,7 @@ export function explain(error: unknown): string[] {
   if (error instanceof BadInput) return error.mistakes;
   if (!(error instanceof Error)) return [String(error)];
   if (error instanceof AggregateError && error.errors.length > 0)
-    return error.message ? [error.message, ...error.errors.map(String)] : explain(error.errors[0]);
+    return error.message ? [error.message, ...error.errors.flatMap(explain)] : explain(error.errors[0]);
   const message = error.message || error.name;
   if (error.name === 'Failure') return [message]; // it says all by itself
   const cause = error.cause instanceof Error ? error.cause.message : '';

@@ -8,9 +8,9 @@ const OUT_OF_MEMORY = /\bOOM\b|RESOURCE_?EXHAUSTED|out[ _]of[ _]memory|ALLOC_FAI
 export function failureOf(error: unknown): { kind: string; message: string } {
   if (error instanceof Failure) return { kind: error.kind, message: error.message };
   const text = error instanceof Error ? error.message : String(error);
-  if (OUT_OF_MEMORY.test(text)) return { kind: 'OutOfMemory', message: `Cannot train as network and batch must fit in memory: ${text}` };
   if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
     return { kind: 'ScratchFull', message: `Cannot write to the scratch folder as it must have space left: ${text}` };
   }
+  if (OUT_OF_MEMORY.test(text)) return { kind: 'OutOfMemory', message: `Cannot train as network and batch must fit in memory: ${text}` };
   return { kind: 'TrainerCrashed', message: error instanceof Error ? (error.stack ?? text) : text };
 }

@@ -50,8 +50,12 @@ test('trainSegment: where another run has finished the training meanwhile, and i
   const { get } = store;
   let looks = 0;
   store.get = async (key) => (key === manifest && looks++ === 0 ? undefined : get(key)); // not yet
-  expect(await train(trial(), { from: 1, to: 2 })).toMatchObject({ epochsDone: 2, result });
-  expect(looks).toBeGreaterThan(1);
+  const supply = () => expect.unreachable('there is nothing to train');
+  for (const from of [0, 1]) {
+    looks = 0;
+    expect(await train(trial(), { from, to: 2 }, { supply })).toMatchObject({ epochsDone: 2, result });
+    expect(looks).toBeGreaterThan(1);
+  }
 });
 
 /** What comes of an attempt while others write, and prune, whenever it has listed checkpoints and read none. Its trainer never starts. */

@@ -41,7 +41,7 @@ describe('failureOf', () => {
 
   test('what has a kind keeps it; a full disk is ScratchFull; the rest has crashed, with its stack', () => {
     expect(failureOf(new Failure('TrainingDiverged', 'no number'))).toEqual({ kind: 'TrainingDiverged', message: 'no number' });
-    expect(failureOf(Object.assign(new Error('no space'), { code: 'ENOSPC' })).kind).toBe('ScratchFull');
+    expect(failureOf(Object.assign(new Error("ENOSPC, write '/oom/out'"), { code: 'ENOSPC' })).kind).toBe('ScratchFull');
     const other = new Error('the room is full of zoom lenses');
     expect(failureOf(other)).toEqual({ kind: 'TrainerCrashed', message: other.stack });
     expect(failureOf('text')).toEqual({ kind: 'TrainerCrashed', message: 'text' });
