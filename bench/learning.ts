@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { EXIT } from '../cli/problem.ts';
+import { EXIT, explain } from '../cli/problem.ts';
 import type { Sample } from '../test/sample-data.ts';
 import { endChildren } from './children.ts';
 import { measureLightly } from './learning/lightly.ts';
@@ -44,7 +44,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => pr
 
 process.exitCode = await main().catch((error: unknown) => {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
-  say(`✖ ${(error as Error).message}`);
+  say(`✖ ${explain(error).join('\n')}`);
   return EXIT.failed;
 });
 
@@ -65,8 +65,8 @@ async function main(): Promise<number> {
   for (const plan of plans.filter(({ sample }) => only.length === 0 || only.includes(sample))) {
     for (const each of asked.length > 0 ? asked : seeds) {
       for (const side of SIDES) {
-        await measureOnce(plan, each, side, places, tools).catch((error: Error) => {
-          say(`✖ ${keyOf(plan.sample, each, side)}: ${error.message}`);
+        await measureOnce(plan, each, side, places, tools).catch((error: unknown) => {
+          say(`✖ ${keyOf(plan.sample, each, side)}: ${explain(error).join('\n')}`);
           failed++;
         });
         await writeFile(places.page, pageOf(await keptResults<Kept>(places.results), plans, allSeeds(seeds, asked), quick));

@@ -1,6 +1,6 @@
 /** `npm run bench`: ours against the peers. Progress goes to stderr, the table or the JSON to stdout. */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { EXIT } from '../cli/problem.ts';
+import { EXIT, explain } from '../cli/problem.ts';
 import { columns } from '../cli/terminal.ts';
 import { isMet, type Row } from './benchmark.ts';
 import { tidy } from './contest.ts';
@@ -28,7 +28,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => pr
 
 process.exitCode = await main().catch((error: unknown) => {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
-  say(`✖ ${(error as Error).message}`);
+  say(`✖ ${explain(error).join('\n')}`);
   return EXIT.failed;
 });
 

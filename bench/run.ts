@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { explain } from '../cli/problem.ts';
 import type { Benchmark, Row, Tools } from './benchmark.ts';
 import { endChildren, type Variables } from './children.ts';
 import { isBusy, loadNow, machineNow } from './machine.ts';
@@ -45,7 +46,7 @@ export async function runSuite(wish: Wish, env: Variables, say: Say): Promise<{ 
     try {
       rows.push(...(await measure(benchmark, wish, tools)));
     } catch (error) {
-      say(`✖ ${name}: ${(error as Error).message}`);
+      say(`✖ ${name}: ${explain(error).join('\n')}`);
       failed.push(name);
     } finally {
       endChildren();

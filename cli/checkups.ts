@@ -63,8 +63,8 @@ async function tensorflow(variables: Context['variables']): Promise<Finding> {
     return four === 4 ? good(`${version ?? ''} on ${gpu ? 'a GPU' : 'the CPU'}`) : bad(`2 + 2 gave ${four}: run \`npm run setup\` again`);
   } catch (error) {
     const lines = error instanceof Error && 'stderr' in error ? String(error.stderr).trim().split('\n') : [];
-    const reason = lines.find((line) => /Error:/.test(line)) ?? lines.at(-1) ?? String(error);
-    return bad(`it does not load: ${reason.trim().slice(0, 200)}: run \`npm run setup\``);
+    const reason = lines.find((line) => /Error:/.test(line)) ?? `${lines.at(-1) ?? String(error)}: run \`npm run setup\``;
+    return bad(`it does not load: ${reason.trim().slice(0, 400)}`);
   }
 }
 

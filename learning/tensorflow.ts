@@ -9,5 +9,15 @@ const util = require('node:util') as Record<string, unknown>;
 util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
 util.isArray ??= Array.isArray;
 
-export const tf = require('@tensorflow/tfjs-node-gpu') as typeof TensorFlow;
+export const tf = load();
 export type Tensor = TensorFlow.Tensor;
+
+/** tfjs advises `npm rebuild` when its addon does not load, which would build it without our changes. */
+function load(): typeof TensorFlow {
+  try {
+    return require('@tensorflow/tfjs-node-gpu');
+  } catch (error) {
+    const [reason] = (error as Error).message.split('\n');
+    throw new Error(`Cannot load TensorFlow as set-up must have built it for this folder: run \`npm run setup\`. It said: ${reason}`);
+  }
+}

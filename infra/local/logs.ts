@@ -41,9 +41,11 @@ export function readSince({ file, start }: Pick<Log, 'file' | 'start'>): string 
   }
 }
 
-/** The last lines of a log, indented for a message. */
+/** The last lines of a log, indented for a message. Frames of a stack are left out, as they hide the error above them. */
 export function lastLines(log: Pick<Log, 'file' | 'start'>, count = 8): string {
-  const lines = readSince(log).trimEnd().split('\n').filter(Boolean);
+  const lines = readSince(log)
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/^\s+at /.test(line));
   return lines.length === 0
     ? '  | it printed nothing'
     : lines

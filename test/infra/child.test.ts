@@ -90,6 +90,15 @@ test('child: one that is never ready is ended and told', async () => {
   await expect(keep('setInterval(() => {}, 1000)', { limits: { startMs: 500 } }).start()).rejects.toThrow(/it was not ready after/);
 });
 
+test('child: of an error with a stack the reason is told, not the frames', async () => {
+  const program = `function deeper(n) { if (n === 0) throw new Error('no such thing'); deeper(n - 1); } deeper(12);`;
+  const problem = await keep(program)
+    .start()
+    .catch((error: Error) => error.message);
+  expect(problem).toContain('Error: no such thing');
+  expect(problem).not.toContain('at deeper');
+});
+
 test('child: one that cannot start is a problem after three tries, with its last lines, and is tried again', async () => {
   const started = keep(`console.log('first'); console.error('no such thing'); process.exit(7);`).start();
   await expect(started).rejects.toThrow(
