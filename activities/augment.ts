@@ -15,7 +15,7 @@ import { openSet, type ShardEntry } from './shardset.ts';
 import { viewsFile } from './views.ts';
 
 /** Images rendered between two looks at the event loop: enough to fill the groups of the renderer, few enough that heartbeats go out. */
-export const chunkImages = (size: number): number => Math.max(16, Math.floor(2 ** 20 / size ** 2));
+export const chunkImages = (size: number): number => Math.min(1024, Math.max(16, Math.floor(2 ** 22 / size ** 2)));
 
 export function augmentActivities(stored: Artifacts) {
   return {

@@ -2,6 +2,7 @@
 
 import type { DistillInput, DistillResult } from '../contracts/stages.ts';
 import type { Architecture } from '../contracts/trainer.ts';
+import { plainViews } from '../contracts/views.ts';
 import { teacherFile, windowImages } from '../learning/feed.ts';
 import { planTraining } from '../learning/plan.ts';
 import { attempt } from './attempt.ts';
@@ -17,7 +18,7 @@ export function distillActivities(settings: TrainerSettings) {
     async distill(input: DistillInput): Promise<DistillResult> {
       return attempt(async (current) => {
         const artifacts = settings.artifacts.until(current.signal);
-        const { images, labels, teacher, otherTeachers = [], representation, distill, seed, compute, segment } = input;
+        const { images, labels, teacher, otherTeachers = [], representation, views, distill, seed, compute, segment } = input;
         const { architecture, pretrained, ...identity } = studentOf(input);
         const { shards } = await openSet(artifacts, images.pool);
         const teachers = await Promise.all(
@@ -34,6 +35,7 @@ export function distillActivities(settings: TrainerSettings) {
           architecture,
           pretrained,
           distill,
+          views: plainViews('distill', views),
           shards: shards.map((shard) => ({ images: shard.images })),
           untilEpoch: segment.to,
           seed,

@@ -1,6 +1,7 @@
 /** representation → classifier: fine-tuning on few labels; without a representation, the baseline on the same labels. */
 import type { Manifest } from '../contracts/artifacts.ts';
 import type { FinetuneInput, FinetuneResult } from '../contracts/stages.ts';
+import { plainViews } from '../contracts/views.ts';
 import { inputFile, windowImages } from '../learning/feed.ts';
 import { countsOf } from '../learning/images/by-class.ts';
 import { planTraining } from '../learning/plan.ts';
@@ -17,7 +18,7 @@ export function finetuneActivities(settings: TrainerSettings) {
     async finetune(input: FinetuneInput): Promise<FinetuneResult> {
       return attempt(async (current) => {
         const artifacts = settings.artifacts.until(current.signal);
-        const { images, labels, representation, finetune, seed, compute } = input;
+        const { images, labels, representation, views, finetune, seed, compute } = input;
         const { architecture, ...identity } = classifierOf(input);
         const found = await artifacts.findWhole('classifier', identity.key);
         if (found) return resultOf(found);
@@ -41,10 +42,12 @@ export function finetuneActivities(settings: TrainerSettings) {
           architecture,
           baseline: !representation,
           finetune,
+          views: plainViews('finetune', views),
           shards: packs.files,
           classImages: classImagesOf(drawn),
           heldOut: heldOut?.files,
-          stopping: judged && held && { patience: finetune.stopping.patience, judged: judged.files, classImages: classImagesOf(held) },
+          stopping: judged && { patience: finetune.stopping.patience, judged: judged.files },
+          judging: held && { classImages: classImagesOf(held), evaluationCrop: input.evaluationCrop },
           seed,
           ...compute,
         };

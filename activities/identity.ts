@@ -11,7 +11,7 @@ import { STAGES } from '../contracts/artifacts.ts';
 import type { LabelDraw, Recipe } from '../contracts/recipe.ts';
 import type { DistillInput, EvaluateInput, FinetuneInput, PretrainRecipe, Segment } from '../contracts/stages.ts';
 import type { Architecture } from '../contracts/trainer.ts';
-import { viewSettings } from '../contracts/views.ts';
+import { plainViews, viewSettings } from '../contracts/views.ts';
 import { artifactKey, sha256 } from '../store/digest.ts';
 import { PACK_IMAGES, packImages } from './packs.ts';
 
@@ -80,20 +80,21 @@ export function classifierOf({
   labels,
   representation,
   encoder,
+  views,
   finetune,
   judged,
   stopped,
+  evaluationCrop = 1,
   seed,
 }: FinetuneInput): Identity & { architecture: Architecture } {
   const { baseline: tuned, train, fromHeadLayer, headLearningRateFactor, learningRate, weightDecay, ...both } = finetune;
-  const judgedBy = both.classWeights === 'balanced' ? { by: 'balanced accuracy' } : {}; // it once was not
   const budget = {
     ...both,
     accumulate: unlessOne(both.accumulate),
     labelSmoothing: both.labelSmoothing || undefined,
     classWeights: both.classWeights === 'none' ? undefined : both.classWeights,
     contrastive: both.contrastive.weight > 0 ? both.contrastive : undefined,
-    stopping: stopped ? { patience: both.stopping.patience, ...judgedBy } : undefined, // what is held out is a matter of the labels
+    stopping: stopped ? { patience: both.stopping.patience } : undefined, // what is held out is a matter of the labels
   };
   const { alsoTry, ...baseline } = tuned;
   const architecture = classifierArchitecture({ encoder, finetune }, images.size, images.classes.length);
@@ -103,7 +104,8 @@ export function classifierOf({
     : { ...budget, ...baseline };
   const inputs = [images.pool.digest, labels.digest, ...(representation ? [representation.digest] : [])];
   const pack = packImages(images.size) < PACK_IMAGES ? packImages(images.size) : undefined; // it decides the order of the images
-  const slice = { architecture, finetune: training, seed, pack, ...(judged ? { judged } : {}) };
+  const judging = { judged: judged || undefined, evaluationCrop: (judged || stopped) && evaluationCrop < 1 ? evaluationCrop : undefined };
+  const slice = { architecture, views: plainViews('finetune', views), finetune: training, seed, pack, ...judging };
   return { ...identity('classifier', slice, inputs), architecture };
 }
 
@@ -114,6 +116,7 @@ export function studentOf({
   otherTeachers = [],
   representation,
   encoder,
+  views,
   distill,
   seed,
 }: Omit<DistillInput, 'segment' | 'compute'>): Identity & { architecture: Architecture; pretrained: boolean } {
@@ -123,7 +126,8 @@ export function studentOf({
   const architecture = studentArchitecture({ encoder, distill }, images.size, images.classes.length);
   const optional = [...(distill.labelled > 0 ? [labels.digest] : []), ...(pretrained ? [representation.digest] : [])];
   const inputs = [images.pool.digest, ...[teacher, ...otherTeachers].map(({ digest }) => digest), ...optional];
-  return { ...identity('student', { architecture, distill: science, pretrained, seed }, inputs), architecture, pretrained };
+  const slice = { architecture, views: plainViews('distill', views), distill: science, pretrained, seed };
+  return { ...identity('student', slice, inputs), architecture, pretrained };
 }
 
 export function evaluationOf(

@@ -34,7 +34,13 @@ export function reportActivities(stored: Artifacts) {
         const inputs = models.flatMap(({ baseline, classifier, student, evaluation }) =>
           [baseline, classifier, student, evaluation].map(({ digest }) => digest),
         );
-        const identity = reportOf(input.run, recipe, inputs, representation);
+        const identity = reportOf(
+          input.run,
+          recipe,
+          inputs,
+          representation,
+          models.flatMap(({ labels }) => labels ?? []),
+        );
         const found = await artifacts.findWhole('report', identity.key);
         if (found) return { kind: 'report', key: found.key, digest: found.digest };
 
@@ -144,6 +150,9 @@ function artifactsOf({ images, representation, models }: WriteReportInput) {
     row('shards', `pool of ${images.pool.images} images`, images.pool),
     row('shards', `${images.test.images} test images`, images.test),
     row('representation', 'encoder, no labels', representation),
-    ...models.flatMap(({ draw, ...refs }) => MODELS.map((model) => row(model, of(draw), refs[model]))),
+    ...models.flatMap(({ draw, labels, ...refs }) => [
+      ...(labels ? [row('labels', `${of(draw)}: ${labels.images} images`, labels)] : []),
+      ...MODELS.map((model) => row(model, of(draw), refs[model])),
+    ]),
   ];
 }

@@ -87,11 +87,11 @@ async function servers(environment: Context['environment']): Promise<Finding> {
   const [told = ''] = (problem ?? trouble?.problem ?? '').split('\n');
   if (problem) return bad(told);
   if (trouble) return bad(`${trouble.name}: ${told}; its log is ${trouble.log}`);
-  return good(state === 'ready' ? 'servers and workers are up' : `${state}: \`fewlabels up\` or the next run starts them`);
+  return good(state === 'ready' ? 'servers and workers are up' : `${state}: \`npx fewlabels up\` or the next run starts them`);
 }
 
 async function temporal(context: Context): Promise<Finding> {
-  if (!(await findServices(context.environment))) return good('not up: `fewlabels up` or the next run starts it');
+  if (!(await findServices(context.environment))) return good('not up: `npx fewlabels up` or the next run starts it');
   const session = await openSession(context, { start: false });
   const { serverVersion } = await session.client.workflowService.getSystemInfo({});
   const idle = await idleQueues(session).finally(() => session.close());
@@ -99,7 +99,7 @@ async function temporal(context: Context): Promise<Finding> {
   const address = `${serverVersion} at ${access.address}, ${wayTo(access)}`;
   return idle.length === 0
     ? good(`${address}, workers on every queue`)
-    : bad(`${address} answers, but nobody serves ${idle.join(', ')}: start workers with \`fewlabels worker KIND\``);
+    : bad(`${address} answers, but nobody serves ${idle.join(', ')}: start workers with \`npx fewlabels worker KIND\``);
 }
 
 /** How a Temporal server is reached: never a secret. */
@@ -118,7 +118,7 @@ export function codec([first, ...older]: Pick<Key, 'id'>[]): Finding {
 /** Writes, reads and deletes a byte. */
 async function store({ environment }: Context): Promise<Finding> {
   const services = await findServices(environment);
-  if (!services) return good('not up: `fewlabels up` or the next run starts it');
+  if (!services) return good('not up: `npx fewlabels up` or the next run starts it');
   const opened = await openS3(services.s3);
   const key = `runs/doctor-${process.pid}`;
   await opened.put(key, Buffer.from('1'));

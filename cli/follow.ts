@@ -12,7 +12,7 @@ const WORKERS_EVERY_MS = 10_000;
 const RECONNECT_AFTER_MS = 10_000;
 /** Between two pieces of work nobody warns for some seconds: a line that was away for so many looks is news again. */
 const NEWS_AFTER_LOOKS = 15;
-const PAUSED = '⏸ paused; `fewlabels resume` goes on';
+const PAUSED = '⏸ paused; `npx fewlabels resume` goes on';
 
 /** Lines that were said, and for how many looks they have not stood since. */
 export type Told = Map<string, number>;
@@ -86,7 +86,7 @@ async function tellIdle(session: Session, display: Display, told: Set<string>, b
   for (const queue of told) if (!idle.includes(queue)) told.delete(queue);
   for (const queue of idle.filter((name) => before.includes(name))) {
     if (!told.has(queue))
-      display.say(`… nobody serves ${queue}: start a worker with \`fewlabels worker ${queue.replace('fewlabels-', '')}\``);
+      display.say(`… nobody serves ${queue}: start a worker with \`npx fewlabels worker ${queue.replace('fewlabels-', '')}\``);
     told.add(queue);
   }
   return idle;

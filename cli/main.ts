@@ -9,11 +9,12 @@ const collect = (value: string, before: string[] = []) => [...before, value];
 
 const EXAMPLES = `
 Examples:
-  fewlabels init ~/my-scans                             write my-scans.yaml for a folder of images
-  fewlabels check my-scans.yaml                         count images, name mistakes, guess the time
-  fewlabels views my-scans.yaml                         a picture of what pretraining sees: look before it trains
-  fewlabels run my-scans.yaml --set pretrain.epochs=5   a short try first
-  fewlabels predict my-scans new-images/                classes and probabilities, as CSV`;
+  npx fewlabels init ~/my-scans                write my-scans.yaml for a folder of images
+  npx fewlabels check my-scans.yaml            count images, name mistakes, guess the time
+  npx fewlabels views my-scans.yaml            a picture of what pretraining sees: look before it trains
+  npx fewlabels run my-scans.yaml              the whole of it; as a short try first, add
+      --set pretrain.epochs=5 --set finetune.epochs=5 --set distill.epochs=2 --set labels.draws=1
+  npx fewlabels predict my-scans new-images/   classes and probabilities, as CSV`;
 
 const CLEANED = `
 Left over are: data that no manifest names and uploads that never ended, once they are a day old; checkpoints of
@@ -71,7 +72,7 @@ export function commandLine(context: () => Context, versionText: string): Comman
   const out = (what = 'where results are written') => new Option('--out <folder>', what).default('runs');
   const set = () =>
     new Option('--set <key=value>', 'change a key of the recipe, e.g. --set pretrain.epochs=5 (repeatable)').argParser(collect);
-  const recipe = ['<recipe>', 'a YAML file; `fewlabels init FOLDER` writes one'] as const;
+  const recipe = ['<recipe>', 'a YAML file; `npx fewlabels init FOLDER` writes one'] as const;
   const run = ['<run>', 'its id, the name of its recipe (the newest run), or the recipe file'] as const;
 
   program

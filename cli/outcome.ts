@@ -16,18 +16,19 @@ export const REPORT_FILE = 'report.html';
 export const STUDENT_FILE = 'student.safetensors';
 const MODEL_OBJECT = 'model.safetensors';
 
-/** What `run --json` prints. `report` is a path on this machine. */
+/** What `run --json` prints. `report` and `student` are paths on this machine. */
 export type RunJson = Pick<RunResult, 'run' | 'scores' | 'setAside' | 'warning' | 'notes'> & {
   state: 'done';
   seconds: number;
   report: string;
+  student: string;
   ui?: string;
 };
 
 /** Fetch report and student, write them with the result. @throws Failure, or Error when the folder cannot be written */
 export async function keep(session: Session, result: RunResult, seconds: number, out: string): Promise<RunJson> {
   const folder = resolve(out, result.run);
-  const report = join(folder, REPORT_FILE);
+  const [report, student] = [join(folder, REPORT_FILE), join(folder, STUDENT_FILE)];
   const summary: RunJson = {
     run: result.run,
     state: 'done',
@@ -37,11 +38,12 @@ export async function keep(session: Session, result: RunResult, seconds: number,
     warning: result.warning,
     notes: result.notes,
     report,
+    student,
     ui: session.link(result.run),
   };
   await makeFolder(folder);
   await keepReport(session, result, folder);
-  await writeWhole(join(folder, STUDENT_FILE), await fetchModel(await session.artifacts(), 'student', result));
+  await writeWhole(student, await fetchModel(await session.artifacts(), 'student', result));
   await writeWhole(join(folder, 'result.json'), `${JSON.stringify(summary, null, 2)}\n`);
   return summary;
 }

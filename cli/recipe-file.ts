@@ -81,7 +81,7 @@ async function readText(file: string): Promise<string> {
   if (!info) throw new BadInput(`Cannot read recipe "${file}" as a recipe is a YAML file: there is no such file`);
   if (!info.isFile())
     throw new BadInput(
-      `Cannot read recipe "${file}" as a recipe is a YAML file: this is a folder. To write one for a folder of images: fewlabels init ${file}`,
+      `Cannot read recipe "${file}" as a recipe is a YAML file: this is a folder. To write one for a folder of images: npx fewlabels init ${file}`,
     );
   if (info.size > LARGEST_RECIPE)
     throw new BadInput(`Cannot read recipe "${file}" as a recipe has at most ${LARGEST_RECIPE} bytes: it has ${info.size}`);

@@ -9,14 +9,13 @@ export type RecipeFacts = Survey & { name: string /** A path as it is written in
 export function recipeText({ name, path, ...found }: RecipeFacts): string {
   const { train, csv, test, unlabelled, classes, labelled, side } = found;
   const quoted = (target: string) => printable(JSON.stringify(path(target))); // in YAML it is the same text
-  const shown = classes.slice(0, 12).join(', ') + (classes.length > 12 ? `, and ${classes.length - 12} more` : '');
   const trainLines = csv ? ['  train:', `    folder: ${quoted(train)}`, `    labels: ${quoted(csv)}`] : [`  train: ${quoted(train)}`];
   const size = sizeFor(side);
   const fractions = fractionsFor(labelled, found.smallest);
-  return `# ${name}: ${labelled} labelled images of ${classes.length} classes: ${printable(shown)}
+  return `# ${name}: ${labelled} labelled images of ${classes.length} classes: ${printable(shortened(classes))}
 #
-#   fewlabels check ${name}.yaml   what would run, and how long it may take
-#   fewlabels run ${name}.yaml     the same command again goes on where it was
+#   npx fewlabels check ${name}.yaml   what would run, and how long it may take
+#   npx fewlabels run ${name}.yaml     the same command again goes on where it was
 #
 # Paths are relative to this file. Keys that are left out have defaults; the report shows them all.
 name: ${name}
@@ -48,6 +47,11 @@ distill:
 
 seed: 1
 `;
+}
+
+/** The first dozen of some names. */
+export function shortened(names: string[]): string {
+  return names.slice(0, 12).join(', ') + (names.length > 12 ? `, and ${names.length - 12} more` : '');
 }
 
 const COMMENT_COLUMN = 32;

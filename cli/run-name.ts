@@ -28,7 +28,7 @@ export async function findRun({ client }: Session, text: string, variables: Reco
     pageSize: 1,
   }))
     return workflowId;
-  throw new BadInput(`Cannot find run "${text}" as there is none of that id, recipe file or recipe name: \`fewlabels list\` shows all`);
+  throw new BadInput(`Cannot find run "${text}" as there is none of that id, recipe file or recipe name: \`npx fewlabels list\` shows all`);
 }
 
 /** The result of a finished run. @throws BadInput when it has none */
@@ -36,7 +36,7 @@ export async function resultOf({ client }: Session, run: string): Promise<RunRes
   const handle = client.workflow.getHandle(run);
   const { status } = await handle.describe();
   if (isOpen(status.name))
-    throw new BadInput(`Cannot take results as the run must be finished: ${run} is running (\`fewlabels status ${run}\`)`);
+    throw new BadInput(`Cannot take results as the run must be finished: ${run} is running (\`npx fewlabels status ${run}\`)`);
   try {
     return (await handle.result()) as RunResult;
   } catch (error) {

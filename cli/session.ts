@@ -31,7 +31,9 @@ export async function openSession(
   const dataConverter = { payloadCodecs: [codecOf(readKeys(environment))] };
   const services = start ? await ensureUp(environment, terminal.say) : await findServices(environment);
   if (!services)
-    throw new Error('Cannot look as no servers are up: start them with `fewlabels up`, or name yours in TEMPORAL_ADDRESS and S3_ENDPOINT');
+    throw new Error(
+      'Cannot look as no servers are up: start them with `npx fewlabels up`, or name yours in TEMPORAL_ADDRESS and S3_ENDPOINT',
+    );
   const { temporal } = services;
   const connection = await connectTo(services);
   let artifacts: Promise<Artifacts> | undefined;

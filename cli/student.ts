@@ -1,6 +1,7 @@
 /** A student from its file, ready to answer. */
 import { z } from 'zod';
 import type { Architecture } from '../contracts/trainer.ts';
+import { fromPytorch } from '../learning/interchange.ts';
 import { networkOf } from '../learning/networks/network.ts';
 import { decodeSafetensors } from '../learning/safetensors.ts';
 import { tf } from '../learning/tensorflow.ts';
@@ -38,15 +39,16 @@ export function openStudent(bytes: Buffer, name: string): Student {
     throw new Error(`Cannot use "${name}" as it must be a student written by fewlabels: its metadata name no architecture`);
   const architecture: Architecture = parsed.data;
   const network = networkOf(architecture);
+  const own = metadata.format === 'pt' ? fromPytorch({ tensors, metadata }, network.parameters) : tensors; // of `fewlabels export`
   const missing = network.parameters
-    .filter(({ name: key, shape }) => tensors[key]?.dtype !== 'float32' || String(tensors[key].shape) !== String(shape))
+    .filter(({ name: key, shape }) => own[key]?.dtype !== 'float32' || String(own[key].shape) !== String(shape))
     .map(({ name: key, shape }) => `${key} [${shape}]`);
   if (missing.length > 0)
     throw new Error(
       `Cannot use "${name}" as it must hold every weight of its network: ${missing.length} are missing, such as ${missing[0]}`,
     );
   const values = Object.fromEntries(
-    network.parameters.flatMap(({ name: key, shape }) => (tensors[key] ? [[key, tf.tensor(tensors[key].data, shape, 'float32')]] : [])),
+    network.parameters.flatMap(({ name: key, shape }) => (own[key] ? [[key, tf.tensor(own[key].data, shape, 'float32')]] : [])),
   );
   const { size, classes } = architecture;
   const temperature = Number(metadata.temperature ?? 1);

@@ -19,6 +19,8 @@ export type Survey = {
   labelled: number;
   /** Images of the smallest class. */
   smallest: number;
+  /** Folders beside the training images that are of no use. */
+  unused: string[];
   /** Median of the shorter side of some images, pixels; undefined for arrays. */
   side?: number;
 };
@@ -37,8 +39,11 @@ const LOOKED_AT = 40;
 export async function survey(folder: string): Promise<Survey> {
   const root = resolve(folder);
   const entries = await readdir(root, { withFileTypes: true });
-  const named = (pattern: RegExp) =>
-    entries.find((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && pattern.test(entry.name))?.name;
+  const folders = entries
+    .filter((entry) => entry.isDirectory() || entry.isSymbolicLink())
+    .map(({ name }) => name)
+    .sort();
+  const named = (pattern: RegExp) => folders.find((name) => pattern.test(name));
   const at = (name: string | undefined) => (name === undefined ? undefined : join(root, name));
   const archive = entries.find(({ name }) => /\.npz$/i.test(name))?.name;
   const train = at(named(NAMES.train)) ?? (archive ? join(root, archive) : root);
@@ -51,11 +56,19 @@ export async function survey(folder: string): Promise<Survey> {
     throw new BadInput(
       `Cannot write a recipe as labelled images of two classes or more are needed: "${train}" has ${listing.labels.length} images of ${listing.classes.length || 'no'} ${listing.classes.length === 1 ? 'class' : 'classes'}. Put each class in a folder of its own, or add a CSV with the columns file,label`,
     );
+  const [testName, unlabelledName] = [named(NAMES.test), named(NAMES.unlabelled)];
+  const doubtful = train === root && listing.classes.length > 0 ? (unlabelledName ?? testName) : undefined;
+  if (doubtful !== undefined)
+    throw new BadInput(
+      `Cannot tell whether "${join(root, doubtful)}" is a class: beside folders of classes it would be one. Put the classes into a folder train beside it`,
+    );
+  const found = [train, at(testName), at(unlabelledName)];
   return {
     train,
     csv,
-    test: train === root ? undefined : (at(named(NAMES.test)) ?? (archive ? train : undefined)),
-    unlabelled: train === root ? undefined : at(named(NAMES.unlabelled)),
+    test: train === root ? undefined : (at(testName) ?? (archive ? train : undefined)),
+    unlabelled: train === root ? undefined : at(unlabelledName),
+    unused: train === root ? [] : folders.filter((name) => !found.includes(join(root, name))),
     classes: listing.classes,
     labelled: counts.reduce((sum, count) => sum + count, 0),
     smallest: Math.min(...counts),

@@ -13,7 +13,7 @@ export async function treesOf(recipe: Recipe, { environment }: Pick<Context, 'en
   const s3 = servicesFromEnvironment(environment).s3 ?? (await findServices(environment))?.s3;
   if (!s3)
     throw new Error(
-      'Cannot look at images under s3:// as a store must serve them: start the embedded one with `fewlabels up`, or name yours in S3_ENDPOINT',
+      'Cannot look at images under s3:// as a store must serve them: start the embedded one with `npx fewlabels up`, or name yours in S3_ENDPOINT',
     );
   const openBucket = openS3Trees(s3);
   return (root) => (isS3Address(root) ? openBucket(root) : openFolder(root));

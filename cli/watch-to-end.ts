@@ -71,8 +71,11 @@ function tell(terminal: Terminal, kept: RunJson, json?: boolean): void {
     '',
     ...aside,
     `report  ${kept.report}`,
+    `student ${kept.student}`,
     ...ui,
     `time    ${duration(kept.seconds)}`,
+    '',
+    `New images: npx fewlabels predict ${kept.run} IMAGES…`,
   );
 }
 

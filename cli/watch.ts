@@ -102,7 +102,7 @@ async function stuckLine(client: Client, workflowId: string): Promise<string | u
   const reason = await messageOf(client, failed.failure);
   if (failed.failure?.applicationFailureInfo?.type === 'KeyMissing')
     return `The run stands still, as a pipeline worker lacks a key (${reason}); start it with that key, and the run goes on`;
-  const remedy = `start workers of the version that it began with, or \`fewlabels cancel ${workflowId}\` and run its recipe again: what is done is kept`;
+  const remedy = `start workers of the version that it began with, or \`npx fewlabels cancel ${workflowId}\` and run its recipe again: what is done is kept`;
   return `The run stands still, as the workers' code does not fit it (${reason}); ${remedy}`;
 }
 

@@ -16,10 +16,10 @@ export const STAGES = {
   start: { prefix: '3-representation/starts', version: 1 },
   representation: { prefix: '3-representation', version: 1 },
   labels: { prefix: '4-classifier/labels', version: 1 },
-  classifier: { prefix: '4-classifier', version: 1 },
-  student: { prefix: '5-student', version: 1 },
+  classifier: { prefix: '4-classifier', version: 2 },
+  student: { prefix: '5-student', version: 2 },
   evaluation: { prefix: '6-report/evaluations', version: 3 },
-  report: { prefix: '6-report', version: 5 },
+  report: { prefix: '6-report', version: 6 },
 } as const;
 export type StageName = keyof typeof STAGES;
 

@@ -84,23 +84,25 @@ function inViews({ views, images: { size } }: Recipe): Mistake[] {
 const percent = (share: number) => `${Math.round(100 * share)} %`;
 
 function inRates({ pretrain, finetune, distill }: Recipe): Mistake[] {
-  const rates = [
-    { optimizer: pretrain.optimizer, rate: pretrain.learningRate, section: 'pretrain', path: ['learningRate'] },
-    { optimizer: finetune.optimizer, rate: finetune.learningRate, section: 'finetune', path: ['learningRate'] },
-    { optimizer: finetune.optimizer, rate: finetune.baseline.learningRate, section: 'finetune', path: ['baseline', 'learningRate'] },
-    ...(finetune.baseline.alsoTry ?? []).map((base, i) => ({
-      optimizer: finetune.optimizer,
-      rate: { base },
-      section: 'finetune',
-      path: ['baseline', 'alsoTry', String(i)],
-    })),
-    { optimizer: distill.optimizer, rate: distill.learningRate, section: 'distill', path: ['learningRate'] },
-  ];
-  return rates
-    .filter(({ optimizer, rate }) => optimizer === 'adamw' && rate.base > ADAMW_BASE)
-    .map(({ rate, section, path }) => ({
-      path: [section, ...path, ...(path.includes('alsoTry') ? [] : ['base'])],
-      message: `must be ≤ ${ADAMW_BASE} with ${section}.optimizer adamw, such as 0.001 with scaling none, got ${rate.base}`,
+  const { baseline } = finetune;
+  const sections = { pretrain, finetune, 'finetune.baseline': baseline, distill };
+  const rates = Object.entries(sections).map(([section, { optimizer, learningRate }]) => ({
+    section,
+    optimizer,
+    base: learningRate.base,
+    path: ['learningRate', 'base'],
+  }));
+  const tries = (baseline.alsoTry ?? []).map((base, i) => ({
+    section: 'finetune.baseline',
+    optimizer: baseline.optimizer,
+    base,
+    path: ['alsoTry', String(i)],
+  }));
+  return [...rates, ...tries]
+    .filter(({ optimizer, base }) => optimizer === 'adamw' && base > ADAMW_BASE)
+    .map(({ section, base, path }) => ({
+      path: [...section.split('.'), ...path],
+      message: `must be ≤ ${ADAMW_BASE} with ${section}.optimizer adamw, such as 0.001 with scaling none, got ${base}`,
       between: [`${section}.optimizer`, `${section}.${path[0]}`],
     }));
 }

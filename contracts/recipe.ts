@@ -1,47 +1,21 @@
 /**
  * The recipe: the one page a person writes. Sections stand in pipeline order, every key but `name` and `images` has a default, its unit in
- * its name or beside it. Numbers without a source are SimCLR's small-batch advice (google-research/simclr#166), or its README's for CIFAR-10.
+ * its name or beside it. Where the numbers come from: temperature, rate and projection of pretraining are the small-batch advice of SimCLR's
+ * author (google-research/simclr#166), its weight decay the README's for CIFAR-10, its three head layers SimCLRv2's (section 3.3), as is
+ * `fromHeadLayer`; views are SimCLR's for CIFAR-10 (appendices A and B.9), fine-tuning's rate is SimCLR's (appendix B.5). Epochs, steps, the
+ * baseline and distillation are this project's own choice, for hours on a laptop.
  */
 import { z } from 'zod';
 import { Retention } from './artifacts.ts';
+import { Fraction, Images, type Source } from './images.ts';
 import { mistakesBetween } from './recipe-rules.ts';
 import { Views } from './views.ts';
 
-const Fraction = z.number().gt(0).lte(1);
 const Epochs = z.int().min(1).max(100_000);
 const NoEpochs = z.int().min(0).max(100_000).default(0);
 const LearningRate = z.strictObject({
   base: z.number().positive().max(1_000),
   scaling: z.enum(['sqrt', 'linear', 'none']).default('sqrt').describe('peak = base·√batch, base·batch/256, or base as it is'),
-});
-
-/**
- * Where images come from. A plain string is a folder (one sub-folder per class, or flat), an `.npz` file, a folder of CIFAR-10
- * binary batches, or any of these under `s3://bucket/prefix`.
- */
-const Source = z.union([
-  z.string().min(1),
-  z.strictObject({
-    folder: z.string().min(1),
-    labels: z.string().min(1).optional().describe('CSV with the columns file,label; for a flat folder'),
-  }),
-  z.strictObject({
-    generated: z.literal('shapes').describe('textured shapes drawn on the spot: for the demo and for tests'),
-    perClass: z.int().min(1).max(1_000_000),
-    labelled: z.boolean().default(true),
-  }),
-]);
-
-const Images = z.strictObject({
-  train: Source,
-  test: Source.optional().describe('without it, testFraction of the labelled images is split off'),
-  unlabelled: z.array(Source).default([]),
-  size: z.int().min(8).max(1024).default(32).describe('side of the stored square images, pixels'),
-  evaluationCrop: Fraction.default(1).describe(
-    'middle part of an image that is judged, as a share of its side; SimCLR has 0.875 above 32 px',
-  ),
-  testFraction: z.number().gt(0).lt(1).default(0.2),
-  setAsideLimit: z.number().min(0).max(1).default(0.05).describe('share of unreadable images above which the run fails'),
 });
 
 const Path = z.string().min(1);
@@ -124,7 +98,9 @@ const Pretrain = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe('a .safetensors file whose encoder pretraining starts from: of `fewlabels export`, or with the names of PyTorch’s ResNet'),
+    .describe(
+      'a .safetensors file whose encoder pretraining starts from: of `npx fewlabels export`, or with the names of PyTorch’s ResNet; torchvision’s own want encoder.shortcut and padding torchvision, and were taught with normalised colours',
+    ),
   epochs: Epochs.default(20),
   batch: z.int().min(2).max(65_536).default(64).describe('N images a step; the loss sees 2N views'),
   temperature: z.number().positive().max(10).default(0.2),
@@ -188,6 +164,7 @@ const Finetune = z.strictObject({
     ),
   baseline: z
     .strictObject({
+      optimizer: Optimizer.default('momentum'),
       learningRate: LearningRate.default({ base: 0.1, scaling: 'linear' }),
       weightDecay: z.number().min(0).max(1).default(5e-4),
       alsoTry: z
@@ -199,7 +176,9 @@ const Finetune = z.strictObject({
         ),
     })
     .prefault({})
-    .describe('the same network and labels from nothing: same budget, its own rate'),
+    .describe(
+      'the same network and labels from nothing: same budget, its own optimizer and rate, as LARS at a rate of fine-tuning hardly moves it',
+    ),
 });
 
 const Distill = z.strictObject({

@@ -97,11 +97,15 @@ export type FinetuneInput = {
   labels: LabelsRef;
   representation?: RepresentationRef;
   encoder: EncoderRecipe;
+  /** SimCLR's where they are missing. */
+  views?: Recipe['views'];
   finetune: Recipe['finetune'];
   /** Judge it by the images that are held out of `labels`. */
   judged?: boolean;
   /** Judge its epochs by those images, and stop early. */
   stopped?: boolean;
+  /** Middle part of an image that is judged; the whole image where it is missing. */
+  evaluationCrop?: number;
   seed: number;
   compute: Recipe['compute'];
 };
@@ -117,6 +121,8 @@ export type DistillInput = {
   /** What the student starts from, when it has the same size. */
   representation: RepresentationRef;
   encoder: EncoderRecipe;
+  /** SimCLR's where they are missing. */
+  views?: Recipe['views'];
   distill: Recipe['distill'];
   seed: number;
   compute: Recipe['compute'];
@@ -149,6 +155,7 @@ export type WriteReportInput = {
   representation: RepresentationRef;
   models: {
     draw: LabelDraw;
+    labels?: LabelsRef;
     baseline: ClassifierRef;
     classifier: ClassifierRef;
     student: StudentRef;

@@ -34,8 +34,14 @@ type Common = Recipe['compute'] & {
   resume?: string;
 };
 
-/** How views of pretraining are drawn, `auto` settled; laws that are missing are SimCLR's. */
-export type ViewSettings = Pick<Recipe['views'], 'jitter' | 'minArea'> & { kind: 'simclr'; blur: boolean } & Partial<ViewLaws>;
+/**
+ * How views are drawn, `auto` settled; laws that are missing are SimCLR's. `kind`: `simclr` are those of pretraining; the others have crops,
+ * flips and turns only, and each kind its own draws.
+ */
+export type ViewSettings = Pick<Recipe['views'], 'jitter' | 'minArea'> & {
+  kind: 'simclr' | 'finetune' | 'distill';
+  blur: boolean;
+} & Partial<ViewLaws>;
 
 export type PretrainJob = Common & {
   kind: 'pretrain';
@@ -61,17 +67,20 @@ export type FinetuneJob = Common & {
   /** `in/representation.safetensors` when there is one; else the baseline. */
   baseline: boolean;
   finetune: Recipe['finetune'];
+  views: ViewSettings;
   /** The labelled images, packed. */
   shards: ShardFiles;
   /** How many of them are of each class; the classes weigh alike then (`finetune.classWeights`). */
   classImages?: number[];
   /** Others to judge the classifier by; they come after the last epoch, as if they were one more. */
   heldOut?: ShardFiles;
+  /** Early stopping: labelled images, `in/judged-<i>.safetensors`, that every epoch is judged by. */
+  stopping?: { patience: number; judged: ShardFiles };
   /**
-   * Early stopping: labelled images, `in/judged-<i>.safetensors`, that every epoch is judged by; with `classImages`, how many of them are of
-   * each class, by balanced accuracy.
+   * How those images are judged by: with `classImages`, how many of them are of each class, by balanced accuracy; `evaluationCrop` as in the
+   * recipe, the whole image where it is missing.
    */
-  stopping?: { patience: number; judged: ShardFiles; classImages?: number[] };
+  judging?: { classImages?: number[]; evaluationCrop?: number };
 };
 export type DistillJob = Common & {
   kind: 'distill';
@@ -82,6 +91,7 @@ export type DistillJob = Common & {
   pretrained: boolean;
   architecture: Architecture;
   distill: Recipe['distill'];
+  views: ViewSettings;
   shards: ShardFiles;
   untilEpoch: number;
 };

@@ -1,6 +1,6 @@
 /**
- * The section `views` of a recipe: how strongly and how often the views of pretraining change. The defaults are SimCLR's; what SimCLR
- * does not have is off.
+ * The section `views` of a recipe: how strongly and how often the views of pretraining change; where they look and how they lie holds for
+ * fine-tuning and distillation, too. The defaults are SimCLR's; what SimCLR does not have is off.
  */
 import { z } from 'zod';
 import type { ViewSettings } from './trainer.ts';
@@ -38,7 +38,9 @@ export const VIEW_LAWS = ViewLaws.parse({});
 
 export const Views = z.strictObject({
   jitter: z.number().min(0).max(2).default(0.5).describe('colour jitter strength s; 1.0 for ImageNet, 0.5 for CIFAR-10'),
-  minArea: Share.default(0.08).describe('smallest crop, as a share of the image'),
+  minArea: Share.default(0.08).describe(
+    'smallest crop, as a share of the image; crops, flips and turns hold for fine-tuning and distillation, too',
+  ),
   blur: z
     .union([z.literal('auto'), z.boolean()])
     .default('auto')
@@ -72,4 +74,13 @@ export function viewSettings(views: z.infer<typeof Views>, size: number): ViewSe
     (law) => !isIdle[law] && String(views[law]) !== String(VIEW_LAWS[law]),
   );
   return { jitter, minArea, blur, kind: 'simclr', ...Object.fromEntries(laws.map((law) => [law, views[law]])) };
+}
+
+/**
+ * Views of a stage that trains a classifier: crops, flips and turns as in pretraining, colours as they are (SimCLR fine-tunes and distils
+ * on crops and flips). @param views  of the recipe; SimCLR's where an older run names none
+ */
+export function plainViews(kind: 'finetune' | 'distill', views = Views.parse({})): ViewSettings {
+  const colours = { jitter: 0, blur: false, grayscale: VIEW_LAWS.grayscale, solarize: 0, erasing: 0 };
+  return { ...viewSettings({ ...views, ...colours }, 0), kind };
 }

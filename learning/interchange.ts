@@ -80,18 +80,20 @@ export function toPytorch(tensors: HostTensors): HostTensors {
 }
 
 /**
- * PyTorch's weights as ours. What no parameter asks for is left behind: a classifier of other classes, counters of batches. All names may
- * have one beginning in common (`module.`, `backbone.`), as wrappers leave it.
+ * PyTorch's weights as ours. What no parameter asks for is left behind: a classifier of other classes, counters of batches; but not layers of
+ * an encoder, as the network would be another one. All names may have one beginning in common (`module.`, `backbone.`), as wrappers leave it.
  * @param file        as it was read, tensors of other types left out
  * @param parameters  ours to be filled
- * @throws Error when one is missing, or of another type or shape; the first of them are named
+ * @throws Error when one is missing, of another type or shape, or without a place in the encoder; the first of them are named
  */
 export function fromPytorch({ tensors, leftOut = {} }: SafetensorsFile, parameters: ParameterSpec[]): HostTensors {
   const mistakes: string[] = [];
   const beginning = beginningOf(Object.keys({ ...tensors, ...leftOut }));
+  const asked = new Set<string>();
   const found = parameters.flatMap(({ name: ours, shape }): [string, HostTensor][] => {
     const { name: plain, layout } = counterpartOf(ours);
     const name = `${beginning}${plain}`;
+    asked.add(name);
     const tensor = tensors[name];
     if (!tensor) {
       mistakes.push(leftOut[name] ? `"${name}" is ${leftOut[name]}, wanted F32` : `"${name}" is missing`);
@@ -105,11 +107,18 @@ export function fromPytorch({ tensors, leftOut = {} }: SafetensorsFile, paramete
     }
     return [[ours, permuted(tensor, inverse(axes))]];
   });
+  const surplus = Object.keys(tensors).filter((name) => !asked.has(name) && isOfEncoder(name, beginning));
+  mistakes.push(...surplus.map((name) => `"${name}" has no place in it`));
   if (mistakes.length > 0) {
     const more = mistakes.length > 5 ? `; and ${mistakes.length - 5} more` : '';
     throw new Error(`Cannot read PyTorch's weights as they must fit the encoder: ${mistakes.slice(0, 5).join('; ')}${more}`);
   }
   return Object.fromEntries(found);
+}
+
+/** Weights and statistics of convolutions and norms; not the counters beside them. */
+function isOfEncoder(name: string, beginning: string): boolean {
+  return name.startsWith(beginning) && /^(layer|conv|bn)\d.*\.(weight|bias|running_mean|running_var)$/.test(name.slice(beginning.length));
 }
 
 /** What stands before the first convolution's name. */

@@ -66,8 +66,7 @@ export async function loadModel(file: string, architecture: Architecture, parame
  */
 export async function loadRepresentation(file: string, architecture: Architecture, parameters: ParameterSpec[]): Promise<State> {
   const { tensors, metadata } = await readAs('model', file);
-  const { encoder } = parseArchitecture(file, metadata);
-  if (!isDeepStrictEqual(encoder, architecture.encoder)) refuse(file, 'its encoder must be the same', encoder, architecture.encoder);
+  checkEncoder(file, metadata, architecture);
   const wanted = parameters.filter(({ part }) => part !== 'classifier');
   const names = new Set(wanted.map(({ name }) => name));
   const kept = Object.fromEntries(Object.entries(tensors).filter(([name]) => names.has(name)));
@@ -83,6 +82,7 @@ export async function loadStart(file: string, architecture: Architecture, parame
   const encoder = parameters.filter(({ part }) => part === 'encoder');
   const read = await readSafetensors(file, 'leave out');
   if (read.metadata.kind === 'model') return loadRepresentation(file, architecture, encoder);
+  if (read.metadata.architecture !== undefined) checkEncoder(file, read.metadata, architecture); // of `fewlabels export`
   try {
     return restore(file, fromPytorch(read, encoder), encoder);
   } catch (error) {
@@ -138,6 +138,11 @@ function parseArchitecture(file: string, metadata: Record<string, string>): Arch
 function checkArchitecture(file: string, metadata: Record<string, string>, wanted: Architecture): void {
   const found = parseArchitecture(file, metadata);
   if (!isDeepStrictEqual(found, wanted)) refuse(file, 'its architecture must be the same', found, wanted);
+}
+
+function checkEncoder(file: string, metadata: Record<string, string>, wanted: Architecture): void {
+  const { encoder } = parseArchitecture(file, metadata);
+  if (!isDeepStrictEqual(encoder, wanted.encoder)) refuse(file, 'its encoder must be the same', encoder, wanted.encoder);
 }
 
 function refuse(file: string, rule: string, found: unknown, wanted: unknown): never {

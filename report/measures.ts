@@ -1,83 +1,129 @@
-/** What the models are worth besides how many answers are right: with the most labels, first label draw. */
+/** What the models are worth besides how many answers are right, at each share of the labels. */
+import type { LabelShare } from '../contracts/recipe.ts';
 import type { Interval, Measures, Score } from '../contracts/scores.ts';
 import { type Html, html } from './html.ts';
 import type { ReportInput } from './input.ts';
-import { accuracyText, count, isShare, labelsText, MODELS, pointsText, sharesOf } from './summary.ts';
+import { accuracyText, count, deviation, isShare, labelsText, MODELS, mean, pointsText, sharesOf } from './summary.ts';
 
 type Measured = Score & { measures: Measures };
-/** A measure and what it says, to people who know their images and not our methods. A cell is undefined where a model has none. */
-type Row = { name: string; note: string; cell(score: Measured): Cell | undefined };
-type Cell = { text: string; small?: string };
+/**
+ * A measure and what it says, to people who know their images and not our methods. `range` is what one draw by itself says of how far its value
+ * can be trusted, and `ofRange` what that is; of several draws the deviation stands in its place.
+ */
+type Row = {
+  name: string;
+  note?: string;
+  ofRange?: string;
+  value(score: Measured): number | undefined;
+  text(value: number): string;
+  /** Of a deviation; as `text` where it is missing. */
+  spread?(deviation: number): string;
+  range?(score: Measured): string | undefined;
+};
 
-const decimals = (value: number | undefined): Cell | undefined => (value === undefined ? undefined : { text: value.toFixed(3) });
+const decimals = (value: number) => value.toFixed(3);
+const points = (share: number) => (100 * share).toFixed(1);
 const rangeText = ([low, high]: Interval) => `${(100 * low).toFixed(1)}–${accuracyText(high)}`;
-const shares = (value: number | undefined): Cell | undefined => (value === undefined ? undefined : { text: accuracyText(value) });
 
-function rows(classes: number): Row[] {
+function rowsOf(classes: number): Row[] {
   return [
     {
       name: 'right',
-      note: 'with 95 % interval',
-      cell: ({ accuracy, measures: { interval } }) => ({
-        text: accuracyText(accuracy),
-        small: rangeText(interval),
-      }),
+      ofRange: 'with 95 % interval',
+      value: ({ accuracy }) => accuracy,
+      text: accuracyText,
+      spread: points,
+      range: ({ measures }) => rangeText(measures.interval),
     },
     {
       name: 'points above the baseline',
-      note: 'beyond chance where the interval leaves out 0',
-      cell: ({ measures: { gain } }) => gain && { text: pointsText(gain.accuracy), small: gain.interval.map(pointsText).join(' to ') },
+      ofRange: 'beyond chance where the interval leaves out 0',
+      value: ({ measures }) => measures.gain?.accuracy,
+      text: pointsText,
+      spread: points,
+      range: ({ measures }) => measures.gain?.interval.map(pointsText).join(' to '),
     },
     {
       name: 'balanced accuracy',
       note: 'every class counts the same',
-      cell: ({ measures: { balancedAccuracy, balancedInterval } }) =>
-        balancedAccuracy === undefined
-          ? undefined
-          : { text: accuracyText(balancedAccuracy), small: balancedInterval && rangeText(balancedInterval) },
+      value: ({ measures }) => measures.balancedAccuracy,
+      text: accuracyText,
+      spread: points,
+      range: ({ measures: { balancedInterval } }) => balancedInterval && rangeText(balancedInterval),
     },
     {
       name: 'AUC',
       note: `${classes === 2 ? 'of the second class' : 'mean over the classes'}; 0.5 is guessing, 1 is perfect`,
-      cell: ({ measures: { auc, aucInterval, aucWithin } }) => {
-        const small = aucInterval?.map((end) => end.toFixed(3)).join('–') ?? (aucWithin && `± ${aucWithin.toPrecision(1)}`);
-        return auc === undefined ? undefined : { text: auc.toFixed(3), small: small || undefined };
-      },
+      value: ({ measures }) => measures.auc,
+      text: decimals,
+      range: ({ measures: { aucInterval, aucWithin } }) =>
+        aucInterval?.map(decimals).join('–') ?? (aucWithin ? `± ${aucWithin.toPrecision(1)}` : undefined),
     },
-    { name: 'quadratic kappa', note: 'of the grades; 0 is chance, 1 is perfect', cell: ({ measures }) => decimals(measures.kappa) },
-    { name: 'among the first five', note: 'classes, the likeliest first', cell: ({ measures }) => shares(measures.top5) },
+    {
+      name: 'quadratic kappa',
+      note: 'of the grades; 0 is chance, 1 is perfect',
+      value: ({ measures }) => measures.kappa,
+      text: decimals,
+    },
+    {
+      name: 'among the first five',
+      note: 'classes, the likeliest first',
+      value: ({ measures }) => measures.top5,
+      text: accuracyText,
+      spread: points,
+    },
     {
       name: 'calibration error',
       note: 'points; 0 is honest probabilities',
-      cell: ({ measures }) => ({ text: (100 * measures.calibrationError).toFixed(1) }),
+      value: ({ measures }) => measures.calibrationError,
+      text: points,
     },
   ];
 }
 
-/** Measures by model. Undefined when nothing but accuracy was measured. */
-export function measureTable(input: Pick<ReportInput, 'scores' | 'classes' | 'recipe'>): Html | undefined {
-  const { classes, recipe } = input;
-  const scores = detailed(input.scores);
-  if (scores.length === 0) return undefined;
-  const shown = rows(classes.length).flatMap(({ name, note, cell }) => {
-    const cells = scores.map(cell);
+/** Measures by model, a table for each share of the labels, most labels first. Undefined when nothing but accuracy was measured. */
+export function measureTables({ scores, classes, recipe }: Pick<ReportInput, 'scores' | 'classes' | 'recipe'>): Html | undefined {
+  const measured = scores.flatMap(({ measures, ...score }) => (measures ? [{ ...score, measures }] : []));
+  const shares = sharesOf(measured).reverse();
+  const [most] = shares;
+  if (!most) return undefined;
+  const tables = shares.map((share) => measureTable(measured, share, classes.length));
+  const grades = html`<p class="quiet">Grades, lowest first: ${classes.join(', ')}.</p>`;
+  return html`${tables[0]}${recipe.labels.graded ? grades : undefined}${honesty(measured, most, recipe.labels.calibration)}${tables.slice(1)}`;
+}
+
+function measureTable(measured: Measured[], share: LabelShare, classes: number): Html {
+  const of = measured.filter((score) => isShare(score, share));
+  const models = MODELS.map((model) => ({ model, draws: of.filter((score) => score.model === model) })).filter(
+    ({ draws }) => draws.length > 0,
+  );
+  const most = Math.max(...models.map(({ draws }) => draws.length));
+  const shown = rowsOf(classes).flatMap((row) => {
+    const cells = models.map(({ draws }) => cellOf(row, draws));
     if (cells.every((found) => found === undefined)) return [];
     const texts = cells.map(
       (found) => html`<td class="number">${found?.text ?? '–'}${found?.small && html`<small>${found.small}</small>`}</td>`,
     );
-    return [html`<tr><th scope="row">${name}<small>${note}</small></th>${texts}</tr>`];
+    const note = row.note ?? (most > 1 ? undefined : row.ofRange);
+    return [html`<tr><th scope="row">${row.name}${note && html`<small>${note}</small>`}</th>${texts}</tr>`];
   });
-  const heads = scores.map(({ model }) => html`<th scope="col" class="number"><i class="dot ${model}"></i>${model}</th>`);
-  const first = scores[0] as Measured;
-  const several = input.scores.some((score) => isShare(score, first) && score.draw !== first.draw);
-  return html`<h3>In detail, with ${labelsText(first)}${several ? ', first draw' : ''}</h3>
-<div class="scroll"><table class="measures"><thead><tr><th></th>${heads}</tr></thead><tbody>${shown}</tbody></table></div>
-${recipe.labels.graded ? html`<p class="quiet">Grades, lowest first: ${classes.join(', ')}.</p>` : undefined}${honesty(scores, recipe.labels.calibration)}`;
+  const heads = models.map(({ model }) => html`<th scope="col" class="number"><i class="dot ${model}"></i>${model}</th>`);
+  return html`<h3>In detail, with ${labelsText(share)}${most > 1 ? `: mean of ${most} draws ± standard deviation` : ''}</h3>
+<div class="scroll"><table class="measures"><thead><tr><th></th>${heads}</tr></thead><tbody>${shown}</tbody></table></div>`;
 }
 
-/** How far the student's probabilities can be believed, and what was done for that. */
-function honesty(scores: Measured[], calibration: number): Html | undefined {
-  const student = scores.find(({ model }) => model === 'student');
+/** Of one model, at one share of the labels. Undefined where it has no such measure. */
+function cellOf({ value, text, spread = text, range }: Row, draws: Measured[]): { text: string; small?: string } | undefined {
+  const values = draws.flatMap((draw) => value(draw) ?? []);
+  const [first] = draws;
+  if (values.length === 0 || !first) return undefined;
+  const sd = deviation(values);
+  return { text: text(mean(values)), small: sd === undefined ? range?.(first) : `± ${spread(sd)}` };
+}
+
+/** How far the probabilities of the student to take away (first draw) can be believed, and what was done for that. */
+function honesty(measured: Measured[], share: LabelShare, calibration: number): Html | undefined {
+  const student = measured.find((score) => score.model === 'student' && isShare(score, share) && score.draw === 0);
   if (!student) return undefined;
   const { confidence, temperature } = student.measures;
   const scaled =
@@ -87,11 +133,4 @@ function honesty(scores: Measured[], calibration: number): Html | undefined {
     calibration > 0 ? ' Too few labels to keep fifty of them for a temperature: these are its probabilities as they come.' : '';
   const sure = `The student gives its answers a probability of ${accuracyText(confidence)} on average, and is right on ${accuracyText(student.accuracy)}.`;
   return html`<p>${`${sure}${scaled ?? unscaled}`.replaceAll(' %', '\u00a0%')}</p>`;
-}
-
-function detailed(scores: Score[]): Measured[] {
-  const most = sharesOf(scores).at(-1);
-  return MODELS.flatMap((model) =>
-    scores.filter((score) => score.model === model && most && isShare(score, most) && score.draw === 0),
-  ).flatMap(({ measures, ...score }) => (measures ? [{ ...score, measures }] : []));
 }

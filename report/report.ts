@@ -5,7 +5,7 @@ import { exampleGalleries } from './examples.ts';
 import { cautions, headline } from './headline.ts';
 import { type Html, html } from './html.ts';
 import type { Curve, Evaluation, ReportInput } from './input.ts';
-import { measureTable } from './measures.ts';
+import { measureTables } from './measures.ts';
 import { page } from './page.ts';
 import { accuracyPlot, curvePlot, reviewPlot } from './plots.ts';
 import { accuracyText, count, duration, labelsText } from './summary.ts';
@@ -22,7 +22,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
   const detailed = mostDetailed(input.evaluations);
   const sections = [
     opening(input),
-    section('How good it is', html`${accuracyTable(input)}${await accuracyPlot(input)}${measureTable(input)}`),
+    section('How good it is', html`${accuracyTable(input)}${await accuracyPlot(input)}${measureTables(input)}`),
     detailed && section(`What the student confuses, with ${labelsText(detailed)}`, confusionTable(detailed, input.classes)),
     detailed && section('Class by class', classTable(detailed, input.classes)),
     section('Examples from the test set', await exampleGalleries(input)),

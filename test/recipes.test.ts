@@ -12,5 +12,5 @@ test.each(files)('recipes/%s: is right, is called by its name, and its first lin
   expect(recipe.name).toBe(basename(file, '.yaml'));
   const comment = (await readFile(join(FOLDER, file), 'utf8')).split(/^name:/m)[0] ?? '';
   expect(comment.split('\n').filter((line) => line.startsWith('#')).length).toBeGreaterThan(1);
-  expect(comment).toContain(`fewlabels run recipes/${file}`);
+  expect(comment).toContain(`npx fewlabels run recipes/${file}`);
 });

@@ -29,7 +29,9 @@ export async function serve(kind: WorkerKind, prepare: (serving: Serving) => Pro
   const log = pino({ level: environment.FEWLABELS_LOG, base: { worker: kind } });
   const { temporal, s3 } = servicesFromEnvironment(environment);
   if (!temporal || !s3)
-    throw new Error('Cannot serve as TEMPORAL_ADDRESS and S3_ENDPOINT must both be set: start workers with `fewlabels up`, or set them');
+    throw new Error(
+      'Cannot serve as TEMPORAL_ADDRESS and S3_ENDPOINT must both be set: start workers with `npx fewlabels up`, or set them',
+    );
 
   const keys = readKeys(environment);
   const connection = await connectTo(temporal);

@@ -12,7 +12,7 @@ import { epochsText } from './steps.ts';
 /** @returns nothing where the draw takes all labels there are and is not the first: they would be the same ones */
 export async function learnFromLabels(run: Run, images: ImagesRef, representation: RepresentationRef, draw: LabelDraw) {
   const { recipe, tracker, call, step } = run;
-  const { encoder, finetune, distill, seed, compute } = recipe;
+  const { encoder, views, finetune, distill, seed, compute } = recipe;
   const which = drawText(draw);
   const labels = await step(light.drawLabels, `draw ${which}`, { images, draw, seed, calibration: recipe.labels.calibration });
   if (draw.draw > 0 && labels.images + (labels.heldOut ?? 0) === images.pool.labelled) {
@@ -25,7 +25,9 @@ export async function learnFromLabels(run: Run, images: ImagesRef, representatio
     images,
     labels: split ?? labels,
     stopped: split !== undefined,
+    evaluationCrop: recipe.images.evaluationCrop,
     encoder,
+    views,
     finetune,
     seed,
     compute,
@@ -46,7 +48,7 @@ export async function learnFromLabels(run: Run, images: ImagesRef, representatio
     tracker.advance('classifier');
   }
 
-  const chain = { images, labels, teacher, otherTeachers, representation, encoder, distill, seed, compute };
+  const chain = { images, labels, teacher, otherTeachers, representation, encoder, views, distill, seed, compute };
   const student = await trainChain(run, {
     stage: 'student',
     found: { epochsDone: 0 },
@@ -68,7 +70,7 @@ export async function learnFromLabels(run: Run, images: ImagesRef, representatio
   });
   return {
     draw,
-    labelled: labels.images,
+    labels,
     ...models,
     evaluation,
     ...(rates ? { rates: { baseline: rates, smallBaseline: smallOne?.rates } } : {}),

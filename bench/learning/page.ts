@@ -39,7 +39,7 @@ function rulesOf(plans: Plan[]): string {
   colours (TensorFlow's; torchvision's), LARS (with the decay in the gradient's norm; beside it), and way of passing the views (together; one after the other).
 - **Labels**: the same images on both sides: digests of the draws are compared. Draws of one seed share a pretraining; where all labels are taken there is nothing to draw, hence one.
 - **Scores**: accuracy on the test images. Nearest neighbours (k = 200 or all, T = 0.1, by cosine) and linear probe (Nesterov momentum, 100 epochs
-  or 1,000 steps) on frozen features; fine-tuned: ${budget}, batch ${finetune.batch}, crops and flips, Nesterov momentum
+  or 1,000 steps) on frozen features; fine-tuned: ${budget}, batch ${finetune.batch}, crops and flips as in pretraining, Nesterov momentum
   on a cosine, no decay. Ours keeps the first layer of the head, as SimCLRv2 does; lightly's classifier stands on the encoder.
 - **In lightly's favour**: ours has one rate, ${RATES.finetuned[0]} · batch / 256 (probe: ${RATES.probe[0]}); lightly's is the better of two, ${tried('finetuned')} (probe: ${tried('probe')}), chosen on the test images by the mean
   over the draws of a seed. Its time leaves decoding out, and takes the faster of no and one loader worker.

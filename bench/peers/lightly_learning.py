@@ -124,11 +124,11 @@ def probe(features, labels, asked, classes, rate):
 class LabelledImages(Dataset):
     """Crops and flips, as SimCLR fine-tunes, and the label."""
 
-    def __init__(self, images, labels, size):
+    def __init__(self, images, labels, size, min_area):
         self.images, self.labels = images, labels
         self.transform = v2.Compose(
             [
-                v2.RandomResizedCrop(size, scale=(0.08, 1.0)),
+                v2.RandomResizedCrop(size, scale=(min_area, 1.0)),
                 v2.RandomHorizontalFlip(),
                 v2.ToImage(),
                 v2.ToDtype(torch.float32, scale=True),
@@ -176,7 +176,7 @@ def scores_of(job, backbone, images, pixels):
         for rate in job["rates"]["probe"]:
             torch.manual_seed(job["seed"])
             count("probe", draw, probe(known, right, features["test"], classes, rate), rate)
-        labelled = LabelledImages([images[i] for i in draw["positions"]], right, job["size"])
+        labelled = LabelledImages([images[i] for i in draw["positions"]], right, job["size"], job["views"]["minArea"])
         for rate in job["rates"]["finetuned"]:
             torch.manual_seed(job["seed"])
             count("finetuned", draw, finetune(backbone, labelled, draw, pixels["test"], classes, rate), rate)

@@ -32,6 +32,8 @@ export async function check(context: Context, file: string, options: { json?: bo
     return terminal.print(`The recipe is right; its run is ${run}. Files under s3:// are looked at when the run starts`, ...here);
   }
   const { plan, draws } = ahead;
+  const { pool, test } = plan.header;
+  if (pool.images + test.images > FEW_IMAGES) terminal.say('Reading some of the images, to see whether they can be read …');
   const looked = await lookAtSome(plan, recipe.images.size, openFolder);
   const { precisionHere } = await import('../../workers/hardware.ts');
   const facts = factsOf(recipe, run, plan, draws, looked, precisionHere(recipe.compute.precision, false));
@@ -44,6 +46,9 @@ export async function check(context: Context, file: string, options: { json?: bo
     );
   }
 }
+
+/** Read in no time. */
+const FEW_IMAGES = 200;
 
 type Facts = ReturnType<typeof factsOf>;
 

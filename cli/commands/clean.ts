@@ -38,7 +38,7 @@ export async function clean(context: Context, options: { delete?: boolean; json?
   if (running > 0) terminal.say(`${running === 1 ? 'A run is' : `${running} runs are`} going, so all views stay`);
   if (total.objects === 0) return terminal.say('Nothing is left over');
   terminal.print(...table([...leftovers, total]));
-  terminal.say(options.delete ? 'Deleted' : 'Nothing is deleted yet: `fewlabels clean --delete` does it');
+  terminal.say(options.delete ? 'Deleted' : 'Nothing is deleted yet: `npx fewlabels clean --delete` does it');
 }
 
 async function runsGoing({ client }: Session): Promise<number> {

@@ -2,7 +2,7 @@
 import { stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, relative, resolve, sep } from 'node:path';
 import { BadInput } from '../problem.ts';
-import { recipeText } from '../recipe-text.ts';
+import { recipeText, shortened } from '../recipe-text.ts';
 import { survey } from '../survey.ts';
 import type { Context } from '../terminal.ts';
 
@@ -24,9 +24,10 @@ export async function init({ terminal }: Context, folder: string, { output }: { 
       throw new BadInput(`Cannot write "${file}" as nothing is overwritten: it is there already; name another file with --output`);
     throw new BadInput(`Cannot write "${file}" as its folder must be writable: ${error.message}`);
   });
-  terminal.say(`${found.labelled} labelled images of ${found.classes.length} classes found`);
+  terminal.say(`${found.labelled} labelled images of ${found.classes.length} classes found: ${shortened(found.classes)}`);
+  if (found.unused.length > 0) terminal.say(`Not used: ${shortened(found.unused)}`);
   terminal.print(file);
-  terminal.say('Next: read it, then', `  fewlabels check ${file}`, `  fewlabels run ${file}`);
+  terminal.say('Next: read it, then', `  npx fewlabels check ${file}`, `  npx fewlabels run ${file}`);
 }
 
 /** A folder's name as a recipe's: lower-case letters, digits, hyphens. */

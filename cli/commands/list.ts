@@ -29,7 +29,7 @@ export async function list(context: Context, options: { json?: boolean; limit: s
   }
   await session.close();
   if (options.json) return context.terminal.print(JSON.stringify({ runs }));
-  if (runs.length === 0) return context.terminal.say('No runs yet: `fewlabels run RECIPE` starts one');
+  if (runs.length === 0) return context.terminal.say('No runs yet: `npx fewlabels run RECIPE` starts one');
   context.terminal.print(...table(runs));
 }
 

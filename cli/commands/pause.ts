@@ -11,13 +11,13 @@ const ANSWER_SECONDS = 60;
 /** Stop the work of a run until it is resumed, and wait until it has stopped: trainings write a last checkpoint. */
 export async function pause(context: Context, name: string): Promise<void> {
   const run = await update(context, name, PAUSE_UPDATE);
-  context.terminal.say(`Paused ${run}: no training of it is at work. To go on: fewlabels resume ${run}`);
+  context.terminal.say(`Paused ${run}: no training of it is at work. To go on: npx fewlabels resume ${run}`);
 }
 
 /** Take the work of a paused run up again, trainings from their last checkpoint. */
 export async function resume(context: Context, name: string): Promise<void> {
   const run = await update(context, name, RESUME_UPDATE);
-  context.terminal.say(`Resumed ${run}. To watch it: fewlabels status ${run}`);
+  context.terminal.say(`Resumed ${run}. To watch it: npx fewlabels status ${run}`);
 }
 
 async function update(context: Context, name: string, update: string): Promise<string> {

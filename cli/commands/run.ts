@@ -34,7 +34,7 @@ export async function run(context: Context, file: string, options: RunOptions): 
   const status = await watchToEnd(context, session, { run: id, interrupted, ...options });
   if (status === EXIT.interrupted) {
     if (options.json) terminal.print(JSON.stringify({ run: id, state: 'running', ui: link }));
-    terminal.say('', `The run goes on. To watch it again: fewlabels run ${file}   To stop it: fewlabels cancel ${id}`);
+    terminal.say('', `The run goes on. To watch it again: npx fewlabels run ${file}   To stop it: npx fewlabels cancel ${id}`);
   }
   if (status !== EXIT.done) throw new Quit(status);
 }

@@ -46,9 +46,9 @@ export async function status(context: Context, name: string | undefined, options
   if (state.progress?.warning) terminal.print(`⚠ ${state.progress.warning}`);
   for (const note of state.progress?.notes ?? []) terminal.print(note);
   for (const queue of idle)
-    terminal.print(`… nobody serves ${queue}: start a worker with \`fewlabels worker ${queue.replace('fewlabels-', '')}\``);
+    terminal.print(`… nobody serves ${queue}: start a worker with \`npx fewlabels worker ${queue.replace('fewlabels-', '')}\``);
   for (const problem of [state.stuck, failure?.message]) if (problem) terminal.print(`✖ ${problem}`);
-  if (word === 'paused') terminal.print(`⏸ \`fewlabels resume ${run}\` goes on`);
+  if (word === 'paused') terminal.print(`⏸ \`npx fewlabels resume ${run}\` goes on`);
   if (ui) terminal.print(ui);
 }
 

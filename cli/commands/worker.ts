@@ -22,7 +22,9 @@ export async function worker({ environment, variables }: Context, kind: string):
   }
   const services = await findServices(environment);
   if (!services)
-    throw new Error('Cannot serve as no servers are up: start them with `fewlabels up`, or name yours in TEMPORAL_ADDRESS and S3_ENDPOINT');
+    throw new Error(
+      'Cannot serve as no servers are up: start them with `npx fewlabels up`, or name yours in TEMPORAL_ADDRESS and S3_ENDPOINT',
+    );
   Object.assign(variables, variablesOf(services));
   register(); // Temporal's SDK loads a file of ours by `require`, which this command's own loader does not know
   await entry();

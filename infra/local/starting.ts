@@ -110,7 +110,7 @@ function checkServes({ serves: served }: SupervisorRecord, environment: Environm
   if (served === serves(environment)) return;
   throw new Error(
     `Cannot use the workers of "${home}" as they must serve ${serves(environment)}: they serve ${served}. ` +
-      'Stop them with `fewlabels down`, or name another folder in FEWLABELS_HOME',
+      'Stop them with `npx fewlabels down`, or name another folder in FEWLABELS_HOME',
   );
 }
 
@@ -118,11 +118,11 @@ function checkServes({ serves: served }: SupervisorRecord, environment: Environm
 function warnOfOtherCode(record: SupervisorRecord, onLine: (line: string) => void): SupervisorRecord {
   if (record.root !== ROOT)
     onLine(
-      `The servers and workers that run are those of ${record.root}. To change to those of this folder: \`fewlabels down\`, then \`fewlabels up\`; runs go on where they were`,
+      `The servers and workers that run are those of ${record.root}. To change to those of this folder: \`npx fewlabels down\`, then \`npx fewlabels up\`; runs go on where they were`,
     );
   else if (record.code !== codeFingerprint())
     onLine(
-      'The workers run other code than this folder has now. To change: `fewlabels down`, then `fewlabels up`; runs go on where they were',
+      'The workers run other code than this folder has now. To change: `npx fewlabels down`, then `npx fewlabels up`; runs go on where they were',
     );
   return record;
 }

@@ -12,7 +12,7 @@ import { type DistillBatch, distillStep } from '../steps/distill.ts';
 import { predictor } from '../steps/predict.ts';
 import { disposeReplaced } from '../steps/step.ts';
 import { tf } from '../tensorflow.ts';
-import { lightViews } from './light-views.ts';
+import { viewsOf } from './batch.ts';
 import type { Surroundings } from './log.ts';
 import { imagesIn, type Outcome, train } from './train.ts';
 
@@ -24,9 +24,9 @@ import { imagesIn, type Outcome, train } from './train.ts';
  * @throws what `train` throws
  */
 export async function distill(job: DistillJob, around: Surroundings): Promise<Outcome> {
-  const { architecture, distill: settings, shards, untilEpoch, seed } = job;
+  const { architecture, distill: settings, shards, untilEpoch } = job;
   const network = networkOf(architecture);
-  const optimizer = optimizerOf(settings.optimizer, network.parameters, { weightDecay: settings.weightDecay });
+  const optimizer = optimizerOf(settings.optimizer, network.parameters, { weightDecay: settings.weightDecay, classifierAdapts: true });
   const teacherNetwork = networkOf(job.teacher);
   const teachers: State[] = [];
   for (let i = 0; i < (job.teachers ?? 1); i++)
@@ -47,7 +47,7 @@ export async function distill(job: DistillJob, around: Surroundings): Promise<Ou
         weights: job.pretrained ? representation : undefined,
         views: 1,
         batch(rows, epoch) {
-          const pixels = lightViews(rows, seed, epoch);
+          const pixels = viewsOf(rows, job, epoch);
           const answers = (weights: State) => predict(weights, pixels).logits;
           const teacherLogits = tf.tidy(() => togetherAt(settings.temperature, teachers.map(answers)));
           const labels = tf.tensor1d(rows.labels ?? new Int32Array(rows.ids.length).fill(-1), 'int32');

@@ -13,7 +13,7 @@ import { type FinetuneBatch, finetuneStep, normalisationOf } from '../steps/fine
 import { predictor } from '../steps/predict.ts';
 import { disposeReplaced } from '../steps/step.ts';
 import { tf } from '../tensorflow.ts';
-import { labelsOf, lightViews } from './light-views.ts';
+import { labelsOf, viewsOf } from './batch.ts';
 import type { Surroundings } from './log.ts';
 import { arriving, passesOf, pixelsOf, staying } from './passes.ts';
 import type { Reviewer } from './review.ts';
@@ -25,13 +25,13 @@ import { imagesIn, MODEL_FILE, type Outcome, train } from './train.ts';
  * @throws what `train` throws; Failure DataIntegrity when an image has no label
  */
 export async function finetune(job: FinetuneJob, around: Surroundings): Promise<Outcome> {
-  const { architecture, finetune: settings, shards, baseline, seed } = job;
-  const { learningRate, weightDecay } = baseline ? settings.baseline : settings;
+  const { architecture, finetune: settings, shards, baseline } = job;
+  const { optimizer: name = settings.optimizer, learningRate, weightDecay } = baseline ? settings.baseline : settings; // an older job names none
   const plan = planTraining({ ...settings, learningRate, images: imagesIn(shards) });
   const network = networkOf(architecture);
   const classifierRate = baseline ? 1 : settings.headLearningRateFactor;
   const trained = baseline ? 'all' : (settings.train ?? 'all'); // a job of an older version has none
-  const optimizer = optimizerOf(settings.optimizer, trainedParameters(network, trained), { weightDecay, classifierRate });
+  const optimizer = optimizerOf(name, trainedParameters(network, trained), { weightDecay, classifierRate });
   const normalisation = normalisationOf(plan.batch / Math.min(settings.accumulate, plan.batch), baseline);
   const representation = () =>
     loadRepresentation(join(around.folder, 'in', 'representation.safetensors'), architecture, network.parameters);
@@ -53,7 +53,7 @@ export async function finetune(job: FinetuneJob, around: Surroundings): Promise<
       }),
       weights: baseline ? undefined : representation,
       views: 1,
-      batch: (rows, epoch) => ({ pixels: lightViews(rows, seed, epoch), labels: labelsOf(rows, architecture.classes) }),
+      batch: (rows, epoch) => ({ pixels: viewsOf(rows, job, epoch), labels: labelsOf(rows, architecture.classes) }),
       reviewer: epochReviewer(job, around),
     },
     around,
@@ -70,8 +70,8 @@ export async function finetune(job: FinetuneJob, around: Surroundings): Promise<
 /** Early stopping: each epoch by the images held out for that; nothing when the job asks for none. */
 function epochReviewer(job: FinetuneJob, around: Surroundings): Reviewer | undefined {
   if (!job.stopping) return undefined;
-  const { patience, judged, classImages } = job.stopping;
-  const judge = judgeOf(job, around, classImages && balancedWeights(classImages));
+  const { patience, judged } = job.stopping;
+  const judge = judgeOf(job, around);
   return {
     everyEpochs: 1,
     patience,
@@ -85,10 +85,12 @@ function epochReviewer(job: FinetuneJob, around: Surroundings): Reviewer | undef
 type Judged = { accuracy: number; loss: number; images: number };
 
 /**
- * Weights of the classifier, on images that they did not learn from, looked at whole; nothing when stopped before the last one.
- * @param classWeights  of an image by its class, their mean over the images 1; with `balancedWeights` the accuracy is the balanced one
+ * Weights of the classifier, on images that they did not learn from; nothing when stopped before the last one. Where classes weigh alike the
+ * accuracy is the balanced one.
  */
-function judgeOf({ architecture }: FinetuneJob, { execution, stop }: Surroundings, classWeights?: number[]) {
+function judgeOf({ architecture, judging = {} }: FinetuneJob, { execution, stop }: Surroundings) {
+  const { classImages, evaluationCrop = 1 } = judging;
+  const classWeights = classImages && balancedWeights(classImages); // their mean over the images is 1
   const network = networkOf(architecture);
   const predict = predictor(network, execution === 'eager' ? 'eager' : 'float32');
   return async (
@@ -102,7 +104,7 @@ function judgeOf({ architecture }: FinetuneJob, { execution, stop }: Surrounding
       const labels = labelsOf(shard, architecture.classes);
       for (const pass of passesOf(shard)) {
         const [called, mean] = tf.tidy(() => {
-          const { logits } = predict(weights, pixelsOf(pass, shard.size, 1));
+          const { logits } = predict(weights, pixelsOf(pass, shard.size, evaluationCrop));
           const own = tf.slice(labels, pass.from, pass.count);
           return [tf.argMax(logits, 1).dataSync(), crossEntropy(logits, own, { classWeights }).dataSync()[0] ?? 0] as const;
         });

@@ -14,7 +14,7 @@ import { loadRepresentation } from '../state.ts';
 import { featurizer, type Predictor, predictor } from '../steps/predict.ts';
 import type { Execution } from '../steps/step.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
-import { labelsOf } from './light-views.ts';
+import { labelsOf } from './batch.ts';
 import { passesOf, pixelsOf } from './passes.ts';
 
 export type FrozenWanted = {

@@ -1,7 +1,8 @@
 /**
  * Distillation: the student answers as the teacher does.
- *   L = −Σ_c P_teacher(c | x; T) log P_student(c | x; T),  P(· ; T) = softmax(logits / T)
- * SimCLRv2 (arXiv 2006.10029), eq. 2. Without Hinton's factor T², as in the paper.
+ *   L = −T² Σ_c P_teacher(c | x; T) log P_student(c | x; T),  P(· ; T) = softmax(logits / T)
+ * SimCLRv2 (arXiv 2006.10029), eq. 2, with the factor T² of Hinton et al. (2015, section 2) and of the authors' notebook, which eq. 2 leaves
+ * out: without it a learning rate would be another one at each temperature.
  */
 import { meanOf, softmaxLossOf } from '../ops/softmax-loss.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
@@ -10,11 +11,11 @@ import { type Tensor, tf } from '../tensorflow.ts';
  * @param student      logits, float32 [B, C]
  * @param teacher      logits, float32 [B, C]; no gradient flows to it
  * @param temperature  T > 0
- * @returns            scalar, mean over the batch; at best the teacher's entropy
+ * @returns            scalar, mean over the batch; at best T² times the teacher's entropy
  */
 export function distillation(student: Tensor, teacher: Tensor, temperature: number): Tensor {
   const answers = tf.softmax(tf.div(teacher, temperature)); // [B, C]
-  return meanOf(softmaxLossOf(tf.div(student, temperature), answers));
+  return tf.mul(meanOf(softmaxLossOf(tf.div(student, temperature), answers)), temperature ** 2);
 }
 
 /**

@@ -11,12 +11,16 @@ const MOMENTUM = 0.9;
 /** η, the trust coefficient. */
 const TRUST = 0.001;
 
-/** Kernels of the encoder and its head adapt; biases, γ, β and the classification layer move by plain momentum. */
-const adapts = ({ role, part }: ParameterSpec) => role === 'kernel' && part !== 'classifier';
+/**
+ * Kernels of the encoder and its head adapt; biases, γ and β move by plain momentum, and so does the classification layer, unless the
+ * settings have it adapt: it does not in the authors' fine-tuning, and does in their distillation.
+ */
+const adapts = ({ role, part }: ParameterSpec, { classifierAdapts = false }: Settings) =>
+  role === 'kernel' && (part !== 'classifier' || classifierAdapts);
 
 /**
  *   g ← g + λ·w (kernels);  r = η·|w| / |g|, 1 where a norm is 0;  v ← m·v + lr·r·g;  w ← w − v
- * with m = 0.9, η = 0.001; r = 1 for biases, γ, β and the classification layer. Slot: v, named `momentum/<parameter>`.
+ * with m = 0.9, η = 0.001; r = 1 for what does not adapt. Slot: v, named `momentum/<parameter>`.
  */
 export function lars(parameters: ParameterSpec[], settings: Settings): Optimizer {
   const trainable = parameters.filter(isTrainable);
@@ -29,7 +33,7 @@ export function lars(parameters: ParameterSpec[], settings: Settings): Optimizer
       for (const spec of trainable) {
         const w = tensorOf(state, spec.name);
         const g = decayed(spec, w, tensorOf(gradients, spec.name), settings.weightDecay);
-        const rate = adapts(spec) ? tf.mul(rateOf(spec), trustRatio(w, g)) : rateOf(spec);
+        const rate = adapts(spec, settings) ? tf.mul(rateOf(spec), trustRatio(w, g)) : rateOf(spec);
         const v = tf.add(tf.mul(tensorOf(state, slotOf(spec.name)), m), tf.mul(g, rate));
         updated[slotOf(spec.name)] = v;
         updated[spec.name] = tf.sub(w, v);

@@ -7,6 +7,8 @@ export type Settings = {
   weightDecay: number;
   /** Factor on the learning rate of the classification layer. */
   classifierRate?: number;
+  /** Whether LARS has the classification layer adapt, too. */
+  classifierAdapts?: boolean;
 };
 
 export type Optimizer = {

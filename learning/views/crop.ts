@@ -17,24 +17,39 @@ function cubic(x: number): number {
   return 0;
 }
 
-/** Weights of the source pixels from `first` on, for one pixel of the view. */
-type Taps = { first: number; weights: number[] };
+/** Source pixels that one pixel of the view takes at most. */
+const TAPS = 4;
 
-/** Taps of every pixel when `length` source pixels become `size`; positions count from the start of the crop. */
-function tapsOf(length: number, size: number): Taps[] {
+/** For each pixel of the view the source pixels it takes: the first one, counted from the start of the crop, how many, and their weights. */
+type Taps = { first: Int32Array; count: Uint8Array; weights: Float32Array };
+
+/** By size, then by length of crop; each worked out once in a process. */
+const known = new Map<number, Map<number, Taps>>();
+
+/** Taps of every pixel when `length` source pixels become `size`. */
+function tapsOf(length: number, size: number): Taps {
+  const ofSize = known.get(size) ?? new Map<number, Taps>();
+  known.set(size, ofSize);
+  const found = ofSize.get(length);
+  if (found) return found;
   const scale = length / size;
-  return Array.from({ length: size }, (_, i) => {
+  const taps = { first: new Int32Array(size), count: new Uint8Array(size), weights: new Float32Array(size * TAPS) };
+  for (let i = 0; i < size; i++) {
     const centre = (i + 0.5) * scale;
     const first = Math.max(0, Math.trunc(centre - 2 + 0.5));
     const end = Math.min(length, Math.trunc(centre + 2 + 0.5));
     const weights = Array.from({ length: end - first }, (_, k) => cubic(first + k + 0.5 - centre));
     const sum = weights.reduce((total, weight) => total + weight, 0);
-    return { first, weights: weights.map((weight) => weight / sum) };
-  });
+    taps.first[i] = first;
+    taps.count[i] = weights.length;
+    taps.weights.set(
+      weights.map((weight) => weight / sum),
+      i * TAPS,
+    );
+  }
+  ofSize.set(length, taps);
+  return taps;
 }
-
-/** Taps for every length of crop, each worked out once. */
-export type TapsTable = Map<number, Taps[]>;
 
 /** How a side falls into blocks; the last may stand out over the edge. */
 export type Blocks = { count: number; length: number; window: number };
@@ -60,20 +75,20 @@ export function blocksOf(size: number, most = BLOCK): Blocks {
 function fill(
   matrices: Float32Array,
   { count, length, window }: Blocks,
-  taps: Taps[],
+  { first, count: taken, weights }: Taps,
   by: number,
   isMirrored: boolean,
   strides: { pixel: number; source: number },
 ): number[] {
-  const size = taps.length;
-  const tapsAt = (pixel: number) => taps[isMirrored ? size - 1 - pixel : pixel]!;
+  const size = first.length;
+  const seen = (pixel: number) => (isMirrored ? size - 1 - pixel : pixel);
   return Array.from({ length: count }, (_, k) => {
     const [from, to] = [k * length, Math.min(size, (k + 1) * length)];
-    const start = Math.min(by + Math.min(tapsAt(from).first, tapsAt(to - 1).first), size - window);
+    const start = Math.min(by + Math.min(first[seen(from)]!, first[seen(to - 1)]!), size - window);
     for (let pixel = from; pixel < to; pixel++) {
-      const { first, weights } = tapsAt(pixel);
-      const at = k * length * window + (pixel - from) * strides.pixel + (by + first - start) * strides.source;
-      for (let i = 0; i < weights.length; i++) matrices[at + i * strides.source] = weights[i]!;
+      const of = seen(pixel);
+      const at = k * length * window + (pixel - from) * strides.pixel + (by + first[of]! - start) * strides.source;
+      for (let i = 0; i < taken[of]!; i++) matrices[at + i * strides.source] = weights[of * TAPS + i]!;
     }
     return start;
   });
@@ -96,7 +111,6 @@ export type CropInputs = { windows: Uint8Array; rows: Float32Array; columns: Flo
  * The windows of the images and the interpolation matrices of some views, mirrored left to right where `flip` is 1 and top to
  * bottom where `verticalFlip` is.
  * @param images  uint8 [S, S, 3] each
- * @param table   taps already known at this size; filled further
  */
 export function cropInputs(
   images: Uint8Array[],
@@ -104,18 +118,16 @@ export function cropInputs(
   { flip, verticalFlip }: { flip: ArrayLike<number>; verticalFlip: ArrayLike<number> },
   size: number,
   blocks: Blocks,
-  table: TapsTable = new Map(),
 ): CropInputs {
   const { count, length, window } = blocks;
-  const taps = (crop: number) => table.get(crop) ?? table.set(crop, tapsOf(crop, size)).get(crop)!;
   const [matrix, bytes] = [count * length * window, (count * window) ** 2 * 3];
-  const windows = Buffer.alloc(boxes.length * bytes);
+  const windows = Buffer.allocUnsafeSlow(boxes.length * bytes); // every byte is written
   const rows = new Float32Array(boxes.length * matrix);
   const columns = new Float32Array(boxes.length * matrix);
   for (const [b, { top, left, height, width }] of boxes.entries()) {
     const of = (all: Float32Array) => all.subarray(b * matrix, (b + 1) * matrix);
-    const tops = fill(of(rows), blocks, taps(height), top, verticalFlip[b] === 1, { pixel: window, source: 1 });
-    const lefts = fill(of(columns), blocks, taps(width), left, flip[b] === 1, { pixel: 1, source: length });
+    const tops = fill(of(rows), blocks, tapsOf(height, size), top, verticalFlip[b] === 1, { pixel: window, source: 1 });
+    const lefts = fill(of(columns), blocks, tapsOf(width, size), left, flip[b] === 1, { pixel: 1, source: length });
     copyWindows(images[b]!, windows.subarray(b * bytes), tops, lefts, size, window);
   }
   return { windows, rows, columns };

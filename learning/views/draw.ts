@@ -1,17 +1,18 @@
 /**
- * What is drawn for a view: its crop, flip and colours. Every view has its own stream of draws, named by seed, epoch, image and
+ * What is drawn for a view: its crop, flip and colours. Every view has its own stream of draws, named by seed, kind, epoch, image and
  * view, and every quantity its place in that stream, so nothing depends on shards, batches or workers, and a change of jitter
  * leaves the flips as they were. What SimCLR does not have is drawn from a further stream of its own.
  * @see Chen et al. 2020, appendix A; google-research/simclr data_util.py
  */
+import type { ViewSettings } from '../../contracts/trainer.ts';
 import { VIEW_LAWS, type ViewLaws } from '../../contracts/views.ts';
 import { type Random, randomStream } from '../random.ts';
 import { type Box, drawBox } from './crop-box.ts';
 import { drawErased } from './erasing.ts';
 import { NEVER } from './solarize.ts';
 
-/** `light` views are cropped and flipped only: for fine-tuning and distillation. Laws that are missing are SimCLR's. */
-export type ViewRecipe = { kind: 'simclr' | 'light'; jitter: number; minArea: number; blur: boolean } & Partial<ViewLaws>;
+/** Only `simclr` views change their colours. Laws that are missing are SimCLR's. */
+export type ViewRecipe = ViewSettings;
 
 /** Parameters of R = images · views views; row i · views + v is view v of image i. */
 export type ViewParameters = {
@@ -49,7 +50,7 @@ export const ORDERS = 24;
 /** `order` of a view whose colours stay. */
 export const NO_JITTER = ORDERS;
 
-type Laws = ViewRecipe & ViewLaws;
+type Laws = ViewSettings & ViewLaws;
 
 function emptyParameters(images: number, views: number, size: number, jitterForm: ViewLaws['jitterForm']): ViewParameters {
   const rows = images * views;
@@ -118,16 +119,19 @@ function drawExtras(stream: (name: string) => Random, laws: Laws, into: ViewPara
  * @param size   side of image and view, pixels
  */
 export function drawViews(recipe: ViewRecipe, seed: number, epoch: number, ids: string[], views: number, size: number): ViewParameters {
-  const laws: Laws = { ...VIEW_LAWS, ...recipe };
+  const isPlain = recipe.kind !== 'simclr';
+  const laws: Laws = { ...VIEW_LAWS, ...recipe, ...(isPlain ? { solarize: 0, erasing: 0 } : {}) };
+  const kind = isPlain ? recipe.kind : 'view';
   const parameters = emptyParameters(ids.length, views, size, laws.jitterForm);
   for (const [image, id] of ids.entries()) {
     for (let view = 0; view < views; view++) {
       const row = image * views + view;
-      const random = randomStream(seed, 'view', epoch, id, view);
+      const stream = (...name: string[]) => randomStream(seed, kind, epoch, id, view, ...name);
+      const random = stream();
       parameters.flip[row] = Number(random.uniform() < laws.flip);
-      if (laws.kind === 'simclr') drawColours(random, laws, parameters, row);
+      if (!isPlain) drawColours(random, laws, parameters, row);
       parameters.boxes.push(drawBox(random, size, laws));
-      if (laws.kind === 'simclr') drawExtras((name) => randomStream(seed, 'view', epoch, id, view, name), laws, parameters, row);
+      drawExtras(stream, laws, parameters, row);
     }
   }
   return parameters;

@@ -9,7 +9,7 @@ import type { HostTensor } from '../safetensors.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
 import { blur, blurBands, blurRadius } from './blur.ts';
 import { FORMS, grayscale, type Operation, operationOrder } from './colour.ts';
-import { blocksOf, crop, cropInputs, type TapsTable } from './crop.ts';
+import { blocksOf, crop, cropInputs } from './crop.ts';
 import { NO_JITTER, type ViewParameters } from './draw.ts';
 import { erase, erasedSides } from './erasing.ts';
 import { rotate, turnOf } from './rotation.ts';
@@ -92,7 +92,7 @@ function pieces({ order, sigma, size, boxes }: ViewParameters): number[][] {
 }
 
 /** The tensors that `develop` wants for some rows. */
-function pieceOf(rows: number[], images: Uint8Array, parameters: ViewParameters, table: TapsTable): Piece {
+function pieceOf(rows: number[], images: Uint8Array, parameters: ViewParameters): Piece {
   const { size, views, boxes, flip, verticalFlip, angle, gray, sigma, erased } = parameters;
   const b = rows.length;
   const perView = (values: ArrayLike<number>) =>
@@ -112,7 +112,6 @@ function pieceOf(rows: number[], images: Uint8Array, parameters: ViewParameters,
     { flip: rows.map((row) => flip[row]!), verticalFlip: rows.map((row) => verticalFlip[row]!) },
     size,
     blocks,
-    table,
   );
   const isBlurred = blurRadius(size) > 0 && sigma[rows[0]!]! > 0;
   return {
@@ -163,10 +162,9 @@ const filled = (rows: number[]): number[] => Array.from({ length: pieceSize(rows
 /** Each piece rendered in its turn: its rows, and their views first in float32 [B, S, S, 3], B ≥ rows. */
 function* renderPieces(images: HostTensor, parameters: ViewParameters): Generator<{ rows: number[]; views: Tensor }> {
   checkImages(images, parameters);
-  const table: TapsTable = new Map();
   for (const rows of pieces(parameters)) {
     const order = parameters.order[rows[0]!]!;
-    yield { rows, views: tf.tidy(() => developed(pieceOf(filled(rows), images.data as Uint8Array, parameters, table), parameters, order)) };
+    yield { rows, views: tf.tidy(() => developed(pieceOf(filled(rows), images.data as Uint8Array, parameters), parameters, order)) };
   }
 }
 

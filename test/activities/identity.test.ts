@@ -149,12 +149,12 @@ test('the width of a projection counts for a network that has one, and no key of
   expect(representationKey({ ...bare, pretrain: { headLayers: 0, projection: 32 } })).toBe(representationKey(bare));
   for (const pretrained of [true, false])
     expect(classifierKey({ pretrain: { projection: 32 } }, pretrained)).toBe(classifierKey({}, pretrained));
-  // As they were when both stood in every key.
+  // Those of the representation as they were when both stood in every key, those of the classifier as of its second version.
   expect([representationKey(), representationKey(bare), classifierKey(), classifierKey({}, false)]).toEqual([
     '1ee822923dd19da4a2795af3d54c5482',
     'f3c1e95395e9c8d0f4ae30e427027bc1',
-    '95290fe65228048867c1c4f63c3ea7bb',
-    '0405dfc862a176744f61ca1935f5a702',
+    '3eb185677a35d4777c63af89073c140f',
+    '05714e907b69354da427177bd9276fcf',
   ]);
 });
 
@@ -172,13 +172,36 @@ test('classifierOf: stopping early counts where it may happen, for the baseline 
   }
 });
 
-test('classifierOf: stopping by balanced accuracy is told from stopping by plain accuracy, as balanced classes once had it', () => {
-  const stoppingOf = (classWeights: 'none' | 'balanced') => {
-    const recipe = recipeOf({ finetune: { classWeights, stopping: { patience: 3 } } });
-    return (classifierOf({ ...recipe, images, labels, stopped: true }).slice as { finetune: { stopping: unknown } }).finetune.stopping;
-  };
-  expect(stoppingOf('none')).toEqual({ patience: 3 });
-  expect(stoppingOf('balanced')).toEqual({ patience: 3, by: 'balanced accuracy' });
+test('classifierOf: the part of an image that is judged counts where something is judged', () => {
+  const key = (evaluationCrop: number | undefined, judge: { judged?: boolean; stopped?: boolean }) =>
+    classifierOf({ ...recipeOf(), images, labels, evaluationCrop, ...judge }).key;
+  expect(key(0.875, {})).toBe(key(undefined, {}));
+  for (const judge of [{ judged: true }, { stopped: true }]) {
+    expect(key(1, judge)).toBe(key(undefined, judge));
+    expect(key(0.875, judge)).not.toBe(key(1, judge));
+  }
+});
+
+test('classifierOf, studentOf: where views look and how they lie counts, their colours do not', () => {
+  const teacher = { kind: 'classifier' as const, key: 't', digest: 't' };
+  const chain = { images, labels, teacher, representation: { kind: 'representation' as const, key: 'r', digest: 'r' } };
+  const keys = (views: RecipeInput['views']) => [
+    classifierKey({ views }),
+    classifierKey({ views }, false),
+    studentOf({ ...recipeOf({ views }), ...chain }).key,
+  ];
+  for (const views of [
+    { minArea: 0.3 },
+    { maxArea: 0.5 },
+    { aspect: [1, 2] as [number, number] },
+    { flip: 0 },
+    { verticalFlip: 0.5 },
+    { rotation: 90 },
+  ])
+    for (const [i, key] of keys(views).entries()) expect(key, JSON.stringify(views)).not.toBe(keys({})[i]);
+  const colours = { jitter: 1, jitterForm: 'v1' as const, grayscale: 0, blur: true, solarize: 0.5, erasing: 0.5, where: 'device' as const };
+  expect(keys(colours)).toEqual(keys({}));
+  expect(classifierOf({ ...recipeOf(), views: undefined, images, labels }).key).toBe(classifierOf({ ...recipeOf(), images, labels }).key);
 });
 
 test('splitOf: the share held out counts', () => {

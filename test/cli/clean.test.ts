@@ -67,7 +67,7 @@ describe('fewlabels clean', () => {
   test('fewlabels clean: without --delete it says what it would delete, and deletes nothing', async () => {
     const before = await listed(store, '');
     const { status, out, err } = await clean();
-    expect([status, err]).toEqual([0, 'Nothing is deleted yet: `fewlabels clean --delete` does it\n']);
+    expect([status, err]).toEqual([0, 'Nothing is deleted yet: `npx fewlabels clean --delete` does it\n']);
     expect(out).toMatch(/^what +objects +size\ncheckpoints of finished trainings +2 .*\nviews that no run reads +2 .*\ntogether +4 .*\n$/);
     expect(await listed(store, '')).toEqual(before);
   });

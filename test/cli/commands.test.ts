@@ -232,7 +232,7 @@ test('fewlabels list, status, cancel, report: without servers one message and 1'
   for (const args of [['list'], ['status', 'x'], ['cancel', 'x'], ['report', 'x']]) {
     const { status, out, err } = await fewlabels(args);
     expect([args, status, out, lineCount(err)]).toEqual([args, 1, '', 1]);
-    expect(err).toMatch(/^✖ Cannot .*fewlabels up/);
+    expect(err).toMatch(/^✖ Cannot .*npx fewlabels up/);
   }
 });
 

@@ -37,7 +37,7 @@ test('show: a pause is said each time, a run that stands still once', () => {
   const told = new Map<string, number>();
   const look = (more: object) => show({ progress: { stages: [], ...more }, beats: [], retries: [] }, display, told);
   for (const more of [{ paused: true }, { paused: true }, {}, { paused: true }]) look(more);
-  expect(said).toEqual(Array(2).fill('⏸ paused; `fewlabels resume` goes on'));
+  expect(said).toEqual(Array(2).fill('⏸ paused; `npx fewlabels resume` goes on'));
   for (const _ of [1, 2]) show({ beats: [], retries: [], stuck: 'The run stands still' }, display, told);
   expect(said.slice(2)).toEqual(['✖ The run stands still']);
 });

@@ -40,7 +40,7 @@ test('init: a folder of classes gives a recipe that `check` accepts, its paths r
   await init(context, root, { output: file });
   const recipe = await readRecipe(file, {});
   expect([recipe.images.train, recipe.images.test, recipe.images.size]).toEqual([join(root, 'train'), undefined, 48]);
-  expect(said).toContain('11 labelled images of 2 classes found');
+  expect(said).toContain('11 labelled images of 2 classes found: cat, dog: #2');
 });
 
 test('init: a flat folder with a table of labels, and a test folder beside training, are found', async () => {
@@ -53,6 +53,21 @@ test('init: a flat folder with a table of labels, and a test folder beside train
   await init(context, both, { output: join(both, 'both.yaml') });
   const { images } = await readRecipe(join(both, 'both.yaml'), {});
   expect([images.test, images.unlabelled]).toEqual([join(both, 'test'), [join(both, 'unlabeled')]]);
+});
+
+test('init: a folder that is no class and no training, test or unlabelled images is told to be of no use', async () => {
+  const root = await folderOf({ 'train/a': 2, 'train/b': 2, 'test/a': 1, 'val/a': 1 });
+  said.length = 0;
+  await init(context, root, { output: join(root, 'mine.yaml') });
+  expect((await readRecipe(join(root, 'mine.yaml'), {})).images.test).toBe(join(root, 'test'));
+  expect(said).toContain('Not used: val');
+});
+
+test.each(['unlabelled', 'test'])('init: a folder %s beside folders of classes could be one, and is asked about', async (name) => {
+  const root = await folderOf({ a: 2, b: 2, [name]: 2 });
+  await expect(init(context, root, { output: '/dev/null' })).rejects.toThrow(
+    `Cannot tell whether "${join(root, name)}" is a class: beside folders of classes it would be one. Put the classes into a folder train`,
+  );
 });
 
 test('init: a file that is there is not overwritten', async () => {

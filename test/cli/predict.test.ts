@@ -5,9 +5,10 @@ import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
 import { beforeAll, expect, test } from 'vitest';
 import { csv } from '../../cli/commands/predict.ts';
+import { toPytorch } from '../../learning/interchange.ts';
 import { networkOf } from '../../learning/networks/network.ts';
 import { initialValue, type ParameterSpec, sizeOf } from '../../learning/networks/parameters.ts';
-import { encodeSafetensors } from '../../learning/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../learning/safetensors.ts';
 import { hostTensors } from '../learning/tensors.ts';
 import { fewlabels, type Said, STUDENT } from './command.ts';
 
@@ -40,6 +41,15 @@ test('fewlabels predict: one line of CSV per image of a folder, names quoted whe
     0,
     ['image,class,probability', 'images/a.png,"dark, ""very""",0.7500', 'images/deeper/b.jpg,"dark, ""very""",0.7500'],
   ]);
+}, 60_000);
+
+test('fewlabels predict: a student that was exported with PyTorch’s names answers as it did', async () => {
+  const { tensors, metadata } = decodeSafetensors(Buffer.from(student([0.3, 0], {}, (i) => Math.sin(i))));
+  await writeFile(join(folder, 'ours.safetensors'), encodeSafetensors(tensors, metadata));
+  await writeFile(join(folder, 'exported.safetensors'), encodeSafetensors(toPytorch(tensors), { ...metadata, format: 'pt' }));
+  const [ours, exported] = [await predictWith('ours.safetensors', 'images'), await predictWith('exported.safetensors', 'images')];
+  expect([exported.status, exported.out]).toEqual([0, ours.out]);
+  expect(ours.out).not.toContain('0.5744'); // of the bias alone
 }, 60_000);
 
 test('fewlabels predict: whoever reads the CSV or the JSON has the true names, whoever watches has each on a line', async () => {

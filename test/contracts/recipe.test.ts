@@ -35,12 +35,12 @@ describe('recipe: defaults', () => {
         erasing: 0,
         where: 'auto',
       },
-      // SimCLR's small-batch advice: LARS with 0.2·√batch, three layers, temperature 0.2 (google-research/simclr#166).
+      // The author's small-batch advice: LARS at 0.2·√batch, temperature 0.2 (google-research/simclr#166); three layers as in SimCLRv2.
       pretrain: { batch: 64, temperature: 0.2, headLayers: 3, optimizer: 'lars', learningRate: { base: 0.2, scaling: 'sqrt' } },
       finetune: {
         fromHeadLayer: 1,
         learningRate: { base: 0.05, scaling: 'linear' },
-        baseline: { learningRate: { base: 0.1, scaling: 'linear' }, weightDecay: 5e-4 },
+        baseline: { optimizer: 'momentum', learningRate: { base: 0.1, scaling: 'linear' }, weightDecay: 5e-4 },
       },
       distill: { student: {}, temperature: 1, labelled: 0 },
       seed: 1,
@@ -164,8 +164,8 @@ describe('recipe: mistakes', () => {
       'distill.learningRate.base: must be ≤ 0.02 with distill.optimizer adamw, such as 0.001 with scaling none, got 0.03',
     ],
     [
-      { finetune: { optimizer: 'adamw', learningRate: { base: 0.001 } } },
-      'finetune.baseline.learningRate.base: must be ≤ 0.02 with finetune.optimizer adamw, such as 0.001 with scaling none, got 0.1',
+      { finetune: { baseline: { optimizer: 'adamw' } } },
+      'finetune.baseline.learningRate.base: must be ≤ 0.02 with finetune.baseline.optimizer adamw, such as 0.001 with scaling none, got 0.1',
     ],
     [{ pretrain: { batch: 8, accumulate: 5 } }, 'pretrain.accumulate: must leave two images of pretrain.batch (8) to each part, got 5'],
     [{ finetune: { batch: 8, accumulate: 9 } }, 'finetune.accumulate: must leave an image of finetune.batch (8) to each part, got 9'],

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StageName } from '../../contracts/artifacts.ts';
 import type { Architecture, DistillJob, FinetuneJob, PretrainJob } from '../../contracts/trainer.ts';
-import { viewSettings } from '../../contracts/views.ts';
+import { plainViews, viewSettings } from '../../contracts/views.ts';
 import { openFolder } from '../../learning/images/file-tree.ts';
 import { holdOut } from '../../learning/images/hold-out.ts';
 import { drawLabels } from '../../learning/images/labels.ts';
@@ -89,7 +89,8 @@ export const OUTPUTS: Record<Exclude<StageName, 'start' | 'set'>, () => Promise<
         await writeModel(join(folder, 'in', 'representation.safetensors'), architecture());
         const rate = { learningRate: { base: 0.5, scaling: 'none' as const } }; // so that the losses move
         const { finetune: section, compute } = settings({ finetune: { epochs: 2, atLeastSteps: 0, batch: 8, ...rate, baseline: rate } });
-        const job: FinetuneJob = { kind: 'finetune', architecture: CLASSIFIER, baseline, finetune: section, shards, seed: 1, ...compute };
+        const what = { architecture: CLASSIFIER, baseline, finetune: section, views: plainViews('finetune') };
+        const job: FinetuneJob = { kind: 'finetune', ...what, shards, seed: 1, ...compute };
         const around = surroundings(folder, Infinity, 'eager');
         await finetune(job, around);
         return around;
@@ -107,7 +108,16 @@ export const OUTPUTS: Record<Exclude<StageName, 'start' | 'set'>, () => Promise<
       });
       const student = architecture({ classes: CLASSES, headLayers: 0 });
       const networks = { teacher: CLASSIFIER, architecture: student, pretrained: false };
-      const job: DistillJob = { kind: 'distill', ...networks, distill: section, shards, untilEpoch: 2, seed: 1, ...compute };
+      const job: DistillJob = {
+        kind: 'distill',
+        ...networks,
+        distill: section,
+        views: plainViews('distill'),
+        shards,
+        untilEpoch: 2,
+        seed: 1,
+        ...compute,
+      };
       const around = surroundings(folder, Infinity, 'eager');
       await distill(job, around);
       return around;

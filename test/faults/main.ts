@@ -78,7 +78,7 @@ async function soakFor(minutes: number, seed: number): Promise<void> {
     ['killed', victims(kills)],
     ['workers that ended by themselves', ends.length === 0 ? 'none' : ends.join('; ')],
     ['students other than that of the run left alone', `${others}`],
-    ['objects that killed attempts left, for `fewlabels clean`', `${unnamed}`],
+    ['objects that killed attempts left, for `npx fewlabels clean`', `${unnamed}`],
     [
       'left after that: objects; scratch folders; processes',
       [lost, scratch, processes].map((left) => left.join(', ') || 'none').join('; '),

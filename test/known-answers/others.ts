@@ -22,7 +22,7 @@ const normed = (part: 'y' | 'mean' | 'variance') => () =>
   tf.tidy(() => valuesOf(batchNormTraining(column([1, 2, 3, 4]), tf.ones([1]), tf.zeros([1]))[part]));
 const teacher = [2, 1, 0];
 const distilled = (student: number[], temperature: number) => () => [
-  tf.tidy(() => temperature ** 2 * scalarOf(distillation(tf.tensor2d([student]), tf.tensor2d([teacher]), temperature))),
+  tf.tidy(() => scalarOf(distillation(tf.tensor2d([student]), tf.tensor2d([teacher]), temperature))),
 ];
 /** Moving mean and variance, 0 and 1 at first, after a pass of 1, 2, 3, 4. */
 function movedBy(pass: Pass): number[] {
@@ -139,7 +139,7 @@ export const otherAnswers: Answer[] = [
   { what: 'distillation, teacher (2, 1, 0), even student', source: 'SimCLRv2, eq. 2', expected: [1.098612], ours: distilled([0, 0, 0], 1) },
   { what: 'the same, student = teacher', source: 'SimCLRv2, eq. 2', expected: [0.832396], ours: distilled(teacher, 1) },
   {
-    what: 'at T = 4, times the T² that the paper leaves out: even, equal',
+    what: 'at T = 4, with the factor T²: even, equal',
     source: 'Hinton et al. 2015',
     expected: [17.5778, 17.2496],
     ours: () => [...distilled([0, 0, 0], 4)(), ...distilled(teacher, 4)()],

@@ -74,6 +74,17 @@ test('fromPytorch: what is missing, of another shape or of another type is named
   );
 });
 
+test('fromPytorch: layers of an encoder that ours has not are no weights to be left behind', () => {
+  const simclr = valuesOf(encoderOf(tiny).parameters); // it projects in the first block of group 1, torchvision's does not
+  const { parameters } = encoderOf({ encoder: { ...tiny.encoder, shortcut: 'torchvision' } });
+  expect(() => fromPytorch({ tensors: toPytorch(simclr), metadata: {} }, parameters)).toThrow(
+    'fit the encoder: "layer1.0.downsample.0.weight" has no place in it; "layer1.0.downsample.1.weight" has no place in it; ',
+  );
+  const counter = { dtype: 'int32' as const, shape: [1], data: Int32Array.of(3) };
+  const counted = { ...toPytorch(simclr), 'bn1.num_batches_tracked': counter, 'fc.weight': counter };
+  expect(fromPytorch({ tensors: counted, metadata: {} }, encoderOf(tiny).parameters)).toEqual(simclr);
+});
+
 test('decodeSafetensors: tensors of other types are left out and named where that is asked for, else refused', () => {
   const bytes = encodeSafetensors({ a: { dtype: 'float32', shape: [2], data: Float32Array.of(1, 2) } });
   const header = JSON.stringify({

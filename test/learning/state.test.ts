@@ -2,11 +2,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Architecture } from '../../contracts/trainer.ts';
+import { toPytorch } from '../../learning/interchange.ts';
 import { networkOf } from '../../learning/networks/network.ts';
 import { initialState, type State } from '../../learning/networks/parameters.ts';
 import { momentum } from '../../learning/optimizers/momentum.ts';
 import { encodeSafetensors, type HostTensors, readSafetensors } from '../../learning/safetensors.ts';
-import { loadCheckpoint, loadModel, loadRepresentation, saveModel, snapshot, writeCheckpoint } from '../../learning/state.ts';
+import { loadCheckpoint, loadModel, loadRepresentation, loadStart, saveModel, snapshot, writeCheckpoint } from '../../learning/state.ts';
 import { tf } from '../../learning/tensorflow.ts';
 import { architecture, CLASSES, scratch } from './loops/scratch.ts';
 import { distance } from './tensors.ts';
@@ -127,4 +128,18 @@ test('loadRepresentation: a classifier takes the encoder and the head layers it 
   await expect(loadRepresentation(file, wider, networkOf(wider).parameters)).rejects.toThrow(
     /its encoder must be the same: file .*0\.125.*, network .*1/,
   );
+});
+
+test('loadStart: an exported encoder that says it is another one is refused, though all its shapes fit', async () => {
+  const file = join(await scratch(), 'exported.safetensors');
+  const model = join(await scratch(), 'model.safetensors');
+  await saveModel(model, initialState(parameters, 1), parameters, representation);
+  const { tensors } = await readSafetensors(model);
+  const write = (of: Architecture) =>
+    writeFile(file, encodeSafetensors(toPytorch(tensors), { format: 'pt', architecture: JSON.stringify(of) }));
+  await write(representation);
+  const first = await loadStart(file, representation, parameters);
+  expect(distance(first['encoder/stem/conv/kernel']!, initialState(parameters, 1)['encoder/stem/conv/kernel']!)).toBe(0);
+  await write({ ...representation, encoder: { ...representation.encoder, padding: 'torchvision' } });
+  await expect(loadStart(file, representation, parameters)).rejects.toThrow(/its encoder must be the same: file .*"padding":"torchvision"/);
 });

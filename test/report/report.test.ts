@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import { cautions, headline } from '../../report/headline.ts';
 import { escaped, html } from '../../report/html.ts';
 import type { ReportInput } from '../../report/input.ts';
-import { measureTable } from '../../report/measures.ts';
 import { accuracyPlot, thin } from '../../report/plots.ts';
 import { mostDetailed, renderReport } from '../../report/report.ts';
 import { accuracyText, deviation, pointsText, spreadText, summarise } from '../../report/summary.ts';
@@ -80,48 +79,6 @@ test('accuracyText, pointsText: shares as people write them', () => {
   expect([pointsText(0.015), pointsText(-0.0071), pointsText(0)]).toEqual(['+1.5', '−0.7', '+0.0']);
 });
 
-/** Rows of the table of measures, as text. */
-function measureRows(input: Parameters<typeof measureTable>[0]): string[] {
-  const rows = measureTable(input)?.text.match(/<tr><th scope="row">.*?<\/tr>/g) ?? [];
-  return rows.map((row) =>
-    row
-      .replace(/<th scope="row">(.*?)<small>.*?<\/th>/, '$1')
-      .replaceAll(/<[^>]+>/g, ' ')
-      .replaceAll(/\s+/g, ' ')
-      .trim(),
-  );
-}
-
-test('measureTable: the models at the largest fraction, a row for each measure they have', () => {
-  expect(measureRows(sampleInput())).toEqual([
-    'right 86.8 % 84.2–89.3 % 88.3 % 85.7–90.8 % 88.0 % 85.4–90.5 %',
-    'points above the baseline – +1.5 −0.4 to +3.5 +1.2 −0.7 to +3.2',
-    'balanced accuracy 85.8 % 82.7–88.8 % 87.3 % 84.2–90.3 % 87.0 % 83.9–90.0 %',
-    'AUC 0.979 0.979 0.979',
-    'among the first five 99.5 % 99.5 % 99.5 %',
-    'calibration error 4.1 4.1 4.1',
-  ]);
-});
-
-test('measureTable: kappa and the order of the grades, when the classes are grades', () => {
-  const input = sampleInput();
-  const graded = {
-    ...input,
-    recipe: { ...input.recipe, labels: { ...input.recipe.labels, graded: true } },
-    classes: ['0 none', '1 mild'],
-    scores: input.scores.map((score) => (score.measures ? { ...score, measures: { ...score.measures, kappa: 0.8125 } } : score)),
-  };
-  expect(measureRows(graded)).toContain('quadratic kappa 0.813 0.813 0.813');
-  expect(measureTable(graded)?.text).toContain('Grades, lowest first: 0 none, 1 mild.');
-  expect(measureTable(input)?.text).not.toMatch(/kappa|Grades/);
-});
-
-test('measureTable: an area from bins says how far it may be off', () => {
-  const input = sampleInput();
-  const scores = input.scores.map((score) => (score.measures ? { ...score, measures: { ...score.measures, aucWithin: 0.0002 } } : score));
-  expect(measureRows({ ...input, scores })[3]).toBe('AUC 0.979 ± 0.0002 0.979 ± 0.0002 0.979 ± 0.0002');
-});
-
 test('renderReport: where the representation was on several kinds of machine it says from which step on which', async () => {
   const here = { tensorflow: '2.21.0', device: 'CPU', processor: 'a processor', threads: 2, precision: 'float32' };
   const there = { ...here, from: 1200, device: 'GPU', processor: 'a GPU' };
@@ -131,25 +88,6 @@ test('renderReport: where the representation was on several kinds of machine it 
   );
   expect(page).toContain(`The representation was trained on ${first}, ${second}.`);
   expect(await renderReport({ ...sampleInput(), machines: [{ ...here, from: 0 }] })).toBe(await renderReport(sampleInput()));
-});
-
-test('measureTable: how sure the student is, and the temperature that made it honest, or why there is none', () => {
-  const input = sampleInput();
-  const textOf = (changed: Parameters<typeof measureTable>[0]) => measureTable(changed)?.text.replaceAll('\u00a0', ' ');
-  const wanted = { ...input, recipe: { ...input.recipe, labels: { ...input.recipe.labels, calibration: 0.1 } } };
-  const temperature = { value: 1.417, interval: [1.2, 1.674] as [number, number], images: 300, before: 0.0912 };
-  const scaled = input.scores.map((score) => (score.measures ? { ...score, measures: { ...score.measures, temperature } } : score));
-  expect(textOf(input)).toContain('a probability of 91.0 % on average, and is right on 88.0 %.</p>');
-  expect(textOf({ ...wanted, scores: scaled })).toContain('a temperature of 1.42 (95 % interval 1.20–1.67), fitted on 300 labelled images');
-  expect(textOf({ ...wanted, scores: scaled })).toContain('would be 9.1 points');
-  expect(textOf(wanted)).toContain('Too few labels');
-});
-
-test('measureTable: one draw of several is called the first; scores without measures give no table', () => {
-  const input = sampleInput();
-  const again = input.scores.slice(-1).map((score) => ({ ...score, draw: 1 }));
-  expect(measureTable({ ...input, scores: [...input.scores, ...again] })?.text).toContain('In detail, with all labels, first draw');
-  expect(measureTable({ ...input, scores: input.scores.map(({ measures: _, ...score }) => score) })).toBeUndefined();
 });
 
 test('thin: at most 200 points, their mean kept, losses that are no numbers left out', () => {

@@ -253,7 +253,7 @@ describe('a run that is told to stop', () => {
     expect(trainings).toEqual(['training', 'checkpoint']);
     expect(await handle.query<RunProgress>(PROGRESS_QUERY)).toMatchObject({ paused: true });
     const environment = { TEMPORAL_ADDRESS: server.temporal.address, ...STORE };
-    expect((await fewlabels(['status', 'paused'], environment)).out).toMatch(/^paused: paused, .*\n(.*\n)*⏸ `fewlabels resume paused`/);
+    expect((await fewlabels(['status', 'paused'], environment)).out).toMatch(/^paused: paused, .*\n(.*\n)*⏸ `npx fewlabels resume paused`/);
     expect((await fewlabels(['pause', 'paused'], environment)).status).toBe(0); // it is already
     await sleep(1_000);
     expect(store.inputsOf('pretrain').map(({ segment }) => segment.from)).toEqual([0]);

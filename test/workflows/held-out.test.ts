@@ -56,13 +56,11 @@ test('trainings that stop early by labels held out of a draw; with too few they 
   const all = { ...RECIPE, labels: { fractions: [1] } };
   const plain = await workers.run('tiny-plain', all);
   const recipe = { ...all, finetune: { ...RECIPE.finetune, epochs: 30, atLeastSteps: 0, stopping: { patience: 1, holdOut: 0.4 } } };
-  const { scores, notes } = await workers.run('tiny-stopped', recipe);
-  expect(notes).toEqual([expect.stringMatching(/^No early stopping with 100 % of the labels, as 25 .*: of ".*" there are 24$/)]);
-  expect(scores).toHaveLength(5);
   const few = await workers.run('tiny-not-stopped', { ...all, finetune: { ...RECIPE.finetune, stopping: { patience: 1 } } });
+  expect(few.notes).toEqual([expect.stringMatching(/^No early stopping with 100 % of the labels, as 25 .*: of ".*" there are 24$/)]);
   expect(few.student).toEqual(plain.student); // every key is the same
   const images = { train: { generated: 'shapes' as const, perClass: 32 }, size: 16 };
-  const enough = await workers.run('tiny-stopped-2', { ...recipe, images });
+  const enough = await workers.run('tiny-stopped', { ...recipe, images });
   expect(enough.notes).toBeUndefined();
   const { manifests } = await workers.artifactsOf('classifier');
   const stopped = manifests.filter(({ facts }) => facts.best);

@@ -1,4 +1,4 @@
-/** Real trainings on a server that finds a history of 60 events long, so that a run goes on as a new workflow again and again. */
+/** Real trainings on a server that finds a history of 40 events long, so that a run goes on as a new workflow again and again. */
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { PAUSE_UPDATE, PROGRESS_QUERY, RESUME_UPDATE, type RunProgress } from '../../contracts/progress.ts';
 import type { RecipeInput } from '../../contracts/recipe.ts';
@@ -10,7 +10,8 @@ import { startWorkers } from './workers.ts';
 const RECIPE: RecipeInput = {
   name: 'pages',
   images: { train: { generated: 'shapes', perClass: 30 }, size: 16 },
-  labels: { fractions: [0.5], draws: 2 },
+  views: { jitter: 0 },
+  labels: { fractions: [0.5] },
   encoder: { width: 0.0625 },
   pretrain: { epochs: 60, batch: 16 },
   finetune: { epochs: 2, atLeastSteps: 10, batch: 16 },
@@ -20,7 +21,7 @@ const RECIPE: RecipeInput = {
 
 let server: Awaited<ReturnType<typeof openTemporal>>;
 beforeAll(async () => {
-  server = await openTemporal(['limit.historyCount.suggestContinueAsNew=60']);
+  server = await openTemporal(['limit.historyCount.suggestContinueAsNew=40']);
 }, 120_000);
 afterAll(() => server?.stop());
 

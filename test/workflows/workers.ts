@@ -17,10 +17,11 @@ import { endProcess, ownNamespace } from '../servers.ts';
 
 export const WORKFLOWS = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
 
-/** A run of a few seconds through every stage. */
+/** A run of a few seconds through every stage. Its views keep their colours, as each order of colour operations would be compiled by each worker. */
 export const TINY: RecipeInput = {
   name: 'tiny',
   images: { train: { generated: 'shapes', perClass: 30 }, size: 16 },
+  views: { jitter: 0 },
   labels: { fractions: [0.2, 1] },
   encoder: { width: 0.0625 },
   pretrain: { epochs: 4, batch: 16, segmentEpochs: 2 },

@@ -51,14 +51,8 @@ const linear = classifierHead(32, CLASSES);
 const linearMomentum = momentum(linear.parameters, { weightDecay: 0 });
 
 type AnyStep = Step<Record<string, Tensor>, Record<string, Tensor>>;
-/** `watched`: a weight that every input has a part in. */
-type Case = { step: AnyStep; parameters: ParameterSpec[]; batch(from: number): Record<string, Tensor>; watched: string };
-const caseOf = (step: unknown, parameters: ParameterSpec[], batch: Case['batch'], watched = 'encoder/stem/conv/kernel'): Case => ({
-  step: step as AnyStep,
-  parameters,
-  batch,
-  watched,
-});
+type Case = { step: AnyStep; parameters: ParameterSpec[]; batch(from: number): Record<string, Tensor> };
+const caseOf = (step: unknown, parameters: ParameterSpec[], batch: Case['batch']): Case => ({ step: step as AnyStep, parameters, batch });
 
 const cases: Record<string, Case> = {
   pretrain: caseOf(
@@ -101,19 +95,16 @@ const cases: Record<string, Case> = {
     finetuneStep(classifier, plainTrained, { normalisation: 'batch', trained }),
     [...classifier.parameters, ...plainTrained.slots],
     (from) => ({ pixels: pixels(from), labels: labels(from) }),
-    'encoder/group3/block1/shortcut/conv/kernel',
   ),
   'pretrain without a head': caseOf(
     pretrainStep(bare, larsBare, { temperature: 0.5 }),
     [...bare.parameters, ...larsBare.slots],
     (from) => ({ pixels: pixels(from) }),
   ),
-  'linear probe': caseOf(
-    probeStep(linear, linearMomentum),
-    [...linear.parameters, ...linearMomentum.slots],
-    (from) => ({ features: noise([IMAGES, 32], from + 1), labels: labels(from) }),
-    'classifier/dense/kernel',
-  ),
+  'linear probe': caseOf(probeStep(linear, linearMomentum), [...linear.parameters, ...linearMomentum.slots], (from) => ({
+    features: noise([IMAGES, 32], from + 1),
+    labels: labels(from),
+  })),
   distil: caseOf(distillStep(classifier, plain, { temperature: 2, labelled: 0.5 }), [...classifier.parameters, ...plain.slots], (from) => ({
     pixels: pixels(from),
     labels: labels(from),
@@ -123,7 +114,7 @@ const cases: Record<string, Case> = {
 
 type Course = { losses: number[]; state: State };
 
-/** Five steps, each on another batch at another rate. */
+/** Five steps, each on another batch at another rate: an input that a compiled step took for a constant would show. */
 function fiveSteps({ step, parameters, batch }: Case, execution: Execution): Course {
   const course = stepper(step, execution, initialState(parameters, 1));
   const losses = [0.02, 0.05, 0.04, 0.03, 0.02].map((rate, i) => {
@@ -185,27 +176,17 @@ describe.each(Object.entries(cases))('%s', (name, each) => {
     expect(detour(each, half, eager)).toBeLessThan(0.1);
     expect(half.losses).not.toEqual(eager.losses);
   });
+});
 
-  test.each(['float32', 'bfloat16'] as const)(`${name}: the same bits again, in %s`, (execution) => {
-    const [a, b] = [course(execution), fiveSteps(each, execution)];
-    expect(a.losses).toEqual(b.losses);
-    expect(apart(a, b).state).toBe(0);
-  });
-
-  test(`${name}: every input is looked at in every step, none is frozen at its first value`, () => {
-    const weightsAfter = (second: Record<string, Tensor>) => {
-      const course = stepper(each.step, 'float32', initialState(each.parameters, 1));
-      course.take({ ...each.batch(0), learningRate: tf.scalar(0.01) });
-      course.take(second);
-      const after = course.state();
-      course.free();
-      return valuesOf(after[each.watched]!);
-    };
-    const usual = { ...each.batch(0), learningRate: tf.scalar(0.01) };
-    const undisturbed = weightsAfter(usual);
-    const inputs: [string, Tensor][] = [...Object.entries(each.batch(3)), ['learningRate', tf.scalar(0.1)]];
-    for (const [changed, value] of inputs) expect(weightsAfter({ ...usual, [changed]: value }), changed).not.toEqual(undisturbed);
-  });
+// The other steps are shown to give the same bits again where trainings are resumed (loops/resume.test.ts).
+test.each(
+  (['pretrain, ResNet-50 with the ImageNet stem', 'linear probe'] as const).flatMap((name) =>
+    (['float32', 'bfloat16'] as const).map((execution) => [name, execution] as const),
+  ),
+)('%s: the same bits again, in %s', (name, execution) => {
+  const [a, b] = [fiveSteps(cases[name]!, execution), fiveSteps(cases[name]!, execution)];
+  expect(a.losses).toEqual(b.losses);
+  expect(apart(a, b).state).toBe(0);
 });
 
 test('adamw: after five compiled steps losses and all state are the eager ones, to 1e-4', () => {
@@ -247,7 +228,7 @@ test.each([
   }
 });
 
-test('stepper: a thousand steps leave as many tensors as one, on both sides of the binding', () => {
+test('stepper: a hundred steps leave as many tensors as one, on both sides of the binding', () => {
   const tiny = networkOf(architecture({ encoder: { depth: 18, width: 0.0625, stem: 'small' }, classes: CLASSES, headLayers: 0 }));
   const optimizer = momentum(tiny.parameters, { weightDecay: 1e-4 });
   const course = stepper(
@@ -263,7 +244,7 @@ test('stepper: a thousand steps leave as many tensors as one, on both sides of t
   };
   once();
   const before = counts();
-  for (let i = 0; i < 1000; i++) once();
+  for (let i = 0; i < 100; i++) once();
   expect(counts()).toEqual(before);
   course.free();
 }, 300_000);

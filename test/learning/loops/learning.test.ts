@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Recipe } from '../../../contracts/recipe.ts';
 import type { DistillJob, EvaluateJob, FinetuneJob, PretrainJob, ShardFiles } from '../../../contracts/trainer.ts';
+import { plainViews } from '../../../contracts/views.ts';
 import { distill } from '../../../learning/loops/distill.ts';
 import { evaluate } from '../../../learning/loops/evaluate.ts';
 import { finetune } from '../../../learning/loops/finetune.ts';
@@ -48,6 +49,7 @@ async function finetuned(from: string): Promise<{ folder: string; around: Return
     architecture: classifier,
     baseline: false,
     finetune: recipe.finetune,
+    views: plainViews('finetune'),
     shards,
     ...common,
   };
@@ -80,6 +82,7 @@ test('the whole path: pretraining pulls views together, fine-tuning learns all l
     teacher: classifier,
     architecture: student,
     distill: recipe.distill,
+    views: plainViews('distill'),
     shards,
     untilEpoch: 60,
     ...common,

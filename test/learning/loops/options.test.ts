@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Recipe, type RecipeInput } from '../../../contracts/recipe.ts';
 import type { Architecture, DistillJob, FinetuneJob, PretrainJob } from '../../../contracts/trainer.ts';
+import { plainViews, Views } from '../../../contracts/views.ts';
 import { distill } from '../../../learning/loops/distill.ts';
 import { finetune } from '../../../learning/loops/finetune.ts';
 import { pretrain } from '../../../learning/loops/pretrain.ts';
@@ -22,7 +23,7 @@ type Training = 'pretrain' | 'finetune' | 'baseline' | 'distill';
 const sectionOf = (training: Training) => (training === 'baseline' ? 'finetune' : training);
 
 /** Digest of the weights after two steps on eight images a batch. */
-async function weightsAfter(training: Training, options: object): Promise<string> {
+async function weightsAfter(training: Training, options: object, views = Views.parse({})): Promise<string> {
   const section = sectionOf(training);
   const usual = { epochs: 1, batch: 8, ...(section === 'finetune' ? { atLeastSteps: 0 } : { warmupEpochs: 0 }) };
   const input = { name: 'x', images: { train: 'x' }, finetune: { fromHeadLayer: 0 }, [section]: { ...usual, ...options } } as RecipeInput;
@@ -48,6 +49,7 @@ async function weightsAfter(training: Training, options: object): Promise<string
       architecture: classifier,
       baseline: training === 'baseline',
       finetune: recipe.finetune,
+      views: plainViews('finetune', views),
       classImages,
       ...common,
     };
@@ -57,7 +59,10 @@ async function weightsAfter(training: Training, options: object): Promise<string
     await writeModel(join(folder, 'in', 'teacher.safetensors'), classifier);
     const student = architecture({ classes: CLASSES, headLayers: 0 });
     const rest = { teacher: classifier, architecture: student, pretrained: false, untilEpoch: recipe.distill.epochs };
-    await distill({ kind: 'distill', distill: recipe.distill, ...rest, ...common } satisfies DistillJob, around);
+    await distill(
+      { kind: 'distill', distill: recipe.distill, views: plainViews('distill', views), ...rest, ...common } satisfies DistillJob,
+      around,
+    );
   }
   return sha256(await readFile(join(folder, 'out', 'model.safetensors')));
 }
@@ -98,7 +103,7 @@ const OPTIONS: Record<Training, object[]> = {
   finetune: [
     ...COMMON,
     ...RATES.filter(({ optimizer }) => optimizer === 'lars'),
-    { ...adamw, baseline: { learningRate: adamw.learningRate } },
+    adamw,
     { weightDecay: 0.5 },
     { learningRate: { base: 0.3, scaling: 'linear' } },
     { headLearningRateFactor: 10 },
@@ -117,7 +122,8 @@ const OPTIONS: Record<Training, object[]> = {
     { baseline: { learningRate: { base: 0.3, scaling: 'linear' } } },
     { baseline: { learningRate: { base: 0.3, scaling: 'none' } } },
     { labelSmoothing: 0.1 },
-    { optimizer: 'lars' },
+    { baseline: { optimizer: 'lars' } },
+    { baseline: adamw },
   ],
   distill: [
     ...COMMON,
@@ -136,4 +142,11 @@ test.each(Object.entries(OPTIONS) as [Training, object[]][])('%s: each of its op
   const alike = weights.filter(([digest], i) => weights.findIndex(([other]) => other === digest) !== i).map(([, option]) => option);
   expect(alike).toEqual([]);
   expect(await weightsAfter(training, {})).toBe(weights[0]?.[0]);
+});
+
+test.each(['finetune', 'baseline', 'distill'] as const)('%s: sees its images as the views of the recipe say', async (training) => {
+  const laws = [{}, { minArea: 0.5 }, { flip: 0 }, { verticalFlip: 0.5 }, { rotation: 45 }];
+  const weights = new Set<string>();
+  for (const views of laws) weights.add(await weightsAfter(training, {}, Views.parse(views)));
+  expect(weights.size).toBe(laws.length);
 });

@@ -4,17 +4,20 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { CurvePoint, Review } from '../../../contracts/progress.ts';
 import type { FinetuneJob } from '../../../contracts/trainer.ts';
+import { plainViews } from '../../../contracts/views.ts';
 import { packFile } from '../../../learning/feed.ts';
 import { encodeShard } from '../../../learning/images/shards.ts';
 import { finetune } from '../../../learning/loops/finetune.ts';
 import { bestOf, isOver } from '../../../learning/loops/review.ts';
+import { crossEntropy } from '../../../learning/losses/cross-entropy.ts';
 import { networkOf } from '../../../learning/networks/network.ts';
 import { initialState } from '../../../learning/networks/parameters.ts';
-import { binding, bytesTensor } from '../../../learning/ops/native.ts';
+import { binding, bytesTensor, fromBytes } from '../../../learning/ops/native.ts';
 import { readSafetensors } from '../../../learning/safetensors.ts';
 import { loadModel, saveModel } from '../../../learning/state.ts';
 import { predictor } from '../../../learning/steps/predict.ts';
-import { tf } from '../../../learning/tensorflow.ts';
+import { type Tensor, tf } from '../../../learning/tensorflow.ts';
+import { centreCrop } from '../../../learning/views/centre-crop.ts';
 import { architecture, CLASSES, pixelsOf, SIZE, scratch, settings, supply, surroundings } from './scratch.ts';
 
 const EPOCHS = 20;
@@ -42,16 +45,29 @@ async function prepared({ from = 0, labelOf = misleading } = {}) {
   return { folder, shards };
 }
 
-type Run = { patience?: number; classImages?: number[]; baseline?: boolean; stopAt?: number; resume?: string; checkpointSeconds?: number };
+type Run = {
+  patience?: number;
+  classImages?: number[];
+  evaluationCrop?: number;
+  baseline?: boolean;
+  stopAt?: number;
+  resume?: string;
+  checkpointSeconds?: number;
+};
 
-async function run({ folder, shards }: Awaited<ReturnType<typeof prepared>>, { patience = 2, classImages, stopAt, ...more }: Run = {}) {
+async function run(
+  { folder, shards }: Awaited<ReturnType<typeof prepared>>,
+  { patience = 2, classImages, evaluationCrop, stopAt, ...more }: Run = {},
+) {
   const job: FinetuneJob = {
     kind: 'finetune',
     architecture: classifier,
     baseline: true,
     finetune: recipe.finetune,
+    views: plainViews('finetune'),
     shards,
-    stopping: patience > 0 ? { patience, judged: [{ images: JUDGED }], classImages } : undefined,
+    stopping: patience > 0 ? { patience, judged: [{ images: JUDGED }] } : undefined,
+    judging: { classImages, evaluationCrop },
     ...recipe.compute,
     seed: 5,
     checkpointSeconds: 1e6,
@@ -155,6 +171,29 @@ test('finetune: with classes that weigh alike the best epoch is that of the best
   }
   expect(right[0]! / 9).not.toBe(right[1]! / 3); // plain and balanced accuracy differ
   expect(facts.best?.heldOut).toBeCloseTo((right[0]! / 9 + right[1]! / 3) / 2, 9);
+});
+
+test('finetune: epochs are judged by the part of an image that evaluation sees', async () => {
+  const { folder, shards } = await prepared();
+  const { facts } = await run({ folder, shards }, { evaluationCrop: 0.5 });
+  const network = networkOf(classifier);
+  const weights = await loadModel(join(folder, 'out', 'model.safetensors'), classifier, network.parameters);
+  const lossOf = (see: (pixels: Tensor) => Tensor) => {
+    const pixels = tf.concat(Array.from({ length: JUDGED }, (_, i) => fromBytes(bytesTensor(pixelsOf(100 + i), [1, SIZE, SIZE, 3]))));
+    const labels = tf.tensor1d(
+      Array.from({ length: JUDGED }, (_, i) => misleading(i)),
+      'int32',
+    );
+    return crossEntropy(predictor(network, 'eager')(weights, see(pixels)).logits, labels).dataSync()[0]!;
+  };
+  expect(facts.best?.heldOutLoss).toBeCloseTo(
+    lossOf((pixels) => centreCrop(pixels, 0.5, 255)),
+    4,
+  );
+  expect(facts.best?.heldOutLoss).not.toBeCloseTo(
+    lossOf((pixels) => pixels),
+    4,
+  );
 });
 
 test('finetune: early stopping leaves no tensor behind', async () => {

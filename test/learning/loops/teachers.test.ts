@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { DistillJob } from '../../../contracts/trainer.ts';
+import { plainViews } from '../../../contracts/views.ts';
 import { distill } from '../../../learning/loops/distill.ts';
 import { networkOf } from '../../../learning/networks/network.ts';
 import { initialState } from '../../../learning/networks/parameters.ts';
@@ -35,6 +36,7 @@ async function studentOf(seeds: number[]): Promise<{ bytes: Buffer; loss: number
     architecture: architecture({ classes: CLASSES, headLayers: 0 }),
     pretrained: false,
     distill: recipe.distill,
+    views: plainViews('distill'),
     shards,
     untilEpoch: 2,
     seed: 5,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { FinetuneJob, ShardFiles } from '../../../contracts/trainer.ts';
+import { plainViews } from '../../../contracts/views.ts';
 import { finetune } from '../../../learning/loops/finetune.ts';
 import { networkOf } from '../../../learning/networks/network.ts';
 import { initialState } from '../../../learning/networks/parameters.ts';
@@ -19,7 +20,16 @@ async function trained(train: 'all' | 'head', baseline = false) {
   await saveModel(file, initialState(parameters, 6), parameters, representation);
   const { finetune: wanted, compute } = settings({ finetune: { epochs: 2, atLeastSteps: 0, batch: 16, train } });
   const shards: ShardFiles = await supply(folder, { images: 16, perShard: 16, epochs: 2 });
-  const job: FinetuneJob = { kind: 'finetune', architecture: classifier, baseline, finetune: wanted, shards, seed: 5, ...compute };
+  const job: FinetuneJob = {
+    kind: 'finetune',
+    architecture: classifier,
+    baseline,
+    finetune: wanted,
+    views: plainViews('finetune'),
+    shards,
+    seed: 5,
+    ...compute,
+  };
   await finetune(job, surroundings(folder));
   const { tensors: before } = await readSafetensors(file);
   const { tensors: after } = await readSafetensors(join(folder, 'out', 'model.safetensors'));

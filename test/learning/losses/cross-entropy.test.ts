@@ -46,9 +46,9 @@ test('distillation: teacher 2, 1, 0 costs an even student ln 3 and its own copy 
   expect(scalarOf(distillation(teacher, teacher, 1))).toBeCloseTo(0.832396, 5);
 });
 
-test('distillation: at T = 4 the same, before the factor T² that the paper leaves out', () => {
-  expect(16 * scalarOf(distillation(tf.zeros([1, 3]), teacher, 4))).toBeCloseTo(17.5778, 3);
-  expect(16 * scalarOf(distillation(teacher, teacher, 4))).toBeCloseTo(17.2496, 3);
+test('distillation: at T = 4 with the factor T²', () => {
+  expect(scalarOf(distillation(tf.zeros([1, 3]), teacher, 4))).toBeCloseTo(17.5778, 3); // method.md §5
+  expect(scalarOf(distillation(teacher, teacher, 4))).toBeCloseTo(17.2496, 3);
 });
 
 test('distillation: the student’s gradient agrees with finite differences and the teacher gets none', () => {

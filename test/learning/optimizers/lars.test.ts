@@ -69,8 +69,10 @@ describe('lars: known answers (method.md §5, SimCLR’s variant)', () => {
     ]);
   });
 
-  test('lars: the classification layer decays but does not adapt', () => {
-    expectPath(walk(lars, [3, 4], [g], { specs: pair('kernel', 'classifier'), weightDecay: 0.1 }), [[3 - 0.9, 4 - 1.2]]);
+  test('lars: the classification layer decays but does not adapt, unless it is told to, as in distillation', () => {
+    const settings = { specs: pair('kernel', 'classifier'), weightDecay: 0.1 };
+    expectPath(walk(lars, [3, 4], [g], settings), [[3 - 0.9, 4 - 1.2]]);
+    expectPath(walk(lars, [3, 4], [g], { ...settings, classifierAdapts: true }), [[2.997, 3.996]]);
   });
 });
 

@@ -31,7 +31,7 @@ test.each([
   const n = 3;
   const data = Uint8Array.from(noise([n * size * size * 3], 5).dataSync(), (value) => 128 + 100 * Math.sin(3 * value));
   const images = { dtype: 'uint8' as const, shape: [n, size, size, 3], data };
-  const parameters = drawViews({ kind: 'light', jitter: 0, minArea: 1, blur: false, flip: 0 }, 1, 0, ['a', 'b', 'c'], 1, size);
+  const parameters = drawViews({ kind: 'finetune', jitter: 0, minArea: 1, blur: false, flip: 0 }, 1, 0, ['a', 'b', 'c'], 1, size);
   parameters.boxes.fill(centreBox(size, proportion));
   const views = tf.tensor(Float32Array.from(renderViews(images, parameters).data), images.shape);
   const pixels = tf.tensor(Float32Array.from(data), images.shape);

@@ -91,13 +91,28 @@ test('drawViews: without jitter and blur all else stays as it was drawn', () => 
   expect([plain.boxes, plain.flip, plain.gray]).toEqual([full.boxes, full.flip, full.gray]);
 });
 
-test('drawViews: light views are cropped and flipped only', () => {
-  const full: ViewRecipe = { ...recipe, verticalFlip: 1, rotation: 90, solarize: 1, erasing: 1, kind: 'light' };
-  const { order, gray, sigma, flip, boxes, ...drawn } = drawViews(full, 1, 0, ids, 1, 64);
-  const none = drawViews({ ...recipe, kind: 'light' }, 1, 0, ids, 1, 64);
-  for (const name of EXTRAS) expect(drawn[name]).toEqual(none[name]);
+test.each(['finetune', 'distill'] as const)('drawViews: views to %s are cropped, mirrored and turned only', (kind) => {
+  const full: ViewRecipe = { ...recipe, verticalFlip: 1, rotation: 90, solarize: 1, erasing: 1, kind };
+  const { order, gray, sigma, flip, boxes, verticalFlip, angle, solarize, erased } = drawViews(full, 1, 0, ids, 1, 64);
+  const none = drawViews({ ...recipe, kind }, 1, 0, ids, 1, 64);
+  expect({ solarize, erased }).toEqual({ solarize: none.solarize, erased: none.erased });
   expect(order.every((value) => value === NO_JITTER)).toBe(true);
   expect([...gray, ...sigma].every((value) => value === 0)).toBe(true);
   expect(share(flip, Boolean)).toBeGreaterThan(0.45);
+  expect(verticalFlip.every((value) => value === 1)).toBe(true);
+  expect(share(angle, (degrees) => Math.abs(degrees) > 45)).toBeGreaterThan(0.45);
   expect(boxes.some(({ height }) => height < 32)).toBe(true);
+});
+
+test('drawViews: a student does not see the crops that its teacher learnt from, nor either of them those of pretraining', () => {
+  const boxes = (['simclr', 'finetune', 'distill'] as const).map((kind) => drawViews({ ...recipe, kind }, 1, 0, ids, 1, 64).boxes);
+  const text = boxes.map((each) => each.map((box) => JSON.stringify(box)));
+  for (const [one, other] of [
+    [0, 1],
+    [0, 2],
+    [1, 2],
+  ] as const) {
+    const alike = ids.filter((_, i) => text[one]?.[i] === text[other]?.[i]);
+    expect(alike.length).toBeLessThan(0.1 * ids.length);
+  }
 });

@@ -22,14 +22,14 @@ const imageOf = ({ data }: HostTensor, i: number, size: number) => data.slice(i 
 
 test('renderViews: without jitter, crop, flip, grayscale and blur an image is itself', () => {
   const images = pictures(40, 32);
-  const parameters = drawViews({ kind: 'light', jitter: 0, minArea: 1, blur: false }, 1, 0, idsOf(40), 1, 32);
+  const parameters = drawViews({ kind: 'finetune', jitter: 0, minArea: 1, blur: false }, 1, 0, idsOf(40), 1, 32);
   parameters.flip.fill(0);
   expect(renderViews(images, parameters)).toEqual({ dtype: 'uint8', shape: [40, 1, 32, 32, 3], data: images.data });
 });
 
 test('renderViews: neutral colours in any order change nothing', () => {
   const images = pictures(24, 32);
-  const parameters = drawViews({ kind: 'light', jitter: 0, minArea: 1, blur: false }, 1, 0, idsOf(24), 1, 32);
+  const parameters = drawViews({ kind: 'finetune', jitter: 0, minArea: 1, blur: false }, 1, 0, idsOf(24), 1, 32);
   parameters.flip.fill(0);
   parameters.order.set(Array.from({ length: 24 }, (_, order) => order));
   expect(renderViews(images, parameters).data).toEqual(images.data);
@@ -83,7 +83,7 @@ test('renderViews: gray views have equal channels, others do not', () => {
 
 test('renderViews: only blurred views are blurred, whatever stands beside them', () => {
   const images = pictures(20, 64);
-  const parameters = drawViews({ kind: 'light', jitter: 0, minArea: 1, blur: false }, 1, 0, idsOf(20), 1, 64);
+  const parameters = drawViews({ kind: 'finetune', jitter: 0, minArea: 1, blur: false }, 1, 0, idsOf(20), 1, 64);
   parameters.flip.fill(0);
   parameters.sigma.set([0, 2, 0, 1, 0, 0, 0.5]);
   const views = renderViews(images, parameters);

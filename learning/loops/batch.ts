@@ -1,16 +1,14 @@
-/** Batches of plain images: crop and flip rendered where the training runs, and their labels. */
+/** Batches of fine-tuning and distillation: views rendered where the training runs, and their labels. */
 import { Failure } from '../../contracts/failures.ts';
+import type { ViewSettings } from '../../contracts/trainer.ts';
 import type { Rows } from '../feed.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
-import { drawViews, type ViewRecipe } from '../views/draw.ts';
+import { drawViews } from '../views/draw.ts';
 import { renderBatch } from '../views/render.ts';
 
-/** SimCLR fine-tunes and distils on crops and flips only. */
-const LIGHT: ViewRecipe = { kind: 'light', jitter: 0, minArea: 0.08, blur: false };
-
 /** One view of each image: float32 [B, H, W, 3], 0 to 255. */
-export function lightViews({ ids, pixels }: Rows, seed: number, epoch: number): Tensor {
-  return renderBatch(pixels, drawViews(LIGHT, seed, epoch, ids, 1, pixels.shape[1] ?? 0));
+export function viewsOf({ ids, pixels }: Rows, { views, seed }: { views: ViewSettings; seed: number }, epoch: number): Tensor {
+  return renderBatch(pixels, drawViews(views, seed, epoch, ids, 1, pixels.shape[1] ?? 0));
 }
 
 /** Labels of a batch, int32 [B]. @throws Failure DataIntegrity when one is missing or no class of the network */
