@@ -59,7 +59,7 @@ async function untilDone({ session }: Embedded, { id, ended }: Run): Promise<{ a
   let isOver = false;
   void ended.then(() => (isOver = true));
   for (;;) {
-    const { beats: now } = await lookAt(session, id, { progress: false });
+    const { beats: now } = await lookAt(session, id);
     beats.push(...now.filter(({ stage, done }) => stage === 'representation' && done !== beats.at(-1)?.done));
     const activities = await activitiesOf(session.client, id);
     const last = activities.find(({ name, result }) => name === 'pretrain' && (result as PretrainResult).result);

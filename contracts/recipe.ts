@@ -203,7 +203,14 @@ const Distill = z.strictObject({
   epochs: Epochs.default(20),
   batch: z.int().min(2).max(65_536).default(64),
   temperature: z.number().positive().max(100).default(1),
-  labelled: z.number().min(0).max(1).default(0).describe('weight of the labelled term'),
+  labelled: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe(
+      'weight of the labelled term: cross-entropy on those images of a batch that have a label, which with few labels are none or one',
+    ),
   optimizer: Optimizer.default('momentum'),
   learningRate: LearningRate.default({ base: 0.1, scaling: 'linear' }),
   weightDecay: z.number().min(0).max(1).default(1e-4),

@@ -54,7 +54,7 @@ async function tellUntilOver({ session }: Embedded, { id, ended }: Run, say: (li
 /** A server that is too busy to answer is no reason to stop. */
 async function beatsOf(session: Embedded['session'], run: string): Promise<Beat[]> {
   try {
-    return (await lookAt(session, run, { progress: false })).beats;
+    return (await lookAt(session, run)).beats;
   } catch {
     return [];
   }

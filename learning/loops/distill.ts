@@ -45,6 +45,7 @@ export async function distill(job: DistillJob, around: Surroundings): Promise<Ou
         plan: planTraining({ ...settings, images: imagesIn(shards) }),
         step: distillStep(network, optimizer, settings),
         weights: job.pretrained ? representation : undefined,
+        rateKey: 'distill.learningRate.base',
         views: 1,
         batch(rows, epoch) {
           const pixels = viewsOf(rows, job, epoch);

@@ -52,6 +52,7 @@ export async function finetune(job: FinetuneJob, around: Surroundings): Promise<
         classWeights: job.classImages && balancedWeights(job.classImages),
       }),
       weights: baseline ? undefined : representation,
+      rateKey: `finetune.${baseline ? 'baseline.' : ''}learningRate.base`,
       views: 1,
       batch: (rows, epoch) => ({ pixels: viewsOf(rows, job, epoch), labels: labelsOf(rows, architecture.classes) }),
       reviewer: epochReviewer(job, around),

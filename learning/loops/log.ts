@@ -132,11 +132,12 @@ export class Log implements Position {
     this.#around.onCheckpoint(checkpoint);
   }
 
-  /** The failure, which says where the last good checkpoint is when the training diverged. */
-  told(error: unknown): unknown {
+  /** The failure, which says where the last good checkpoint is, and what to lower, when the training diverged. */
+  told(error: unknown, rateKey: string): unknown {
     if (!(error instanceof Failure) || error.kind !== 'TrainingDiverged') return error;
     const state = `${error.message} at step ${this.step}`;
-    return new Failure('TrainingDiverged', `Cannot go on training as loss and weights must be finite: ${state}; ${this.#lastGood}`);
+    const rule = 'Cannot go on training as loss and weights must be finite';
+    return new Failure('TrainingDiverged', `${rule}: ${state}; ${this.#lastGood}. Lower ${rateKey}`);
   }
 
   #tell(now: number, loss: number, accuracy: number | undefined): void {

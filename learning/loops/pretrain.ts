@@ -42,6 +42,7 @@ export async function pretrain(job: PretrainJob, around: Surroundings): Promise<
       step: pretrainStep(network, optimizer, { temperature: settings.temperature, accumulate: settings.accumulate }, memory),
       more: memory?.slots,
       weights: start === undefined ? undefined : () => loadStart(join(around.folder, 'in', start), architecture, network.parameters),
+      rateKey: 'pretrain.learningRate.base',
       views: VIEWS,
       batch: (rows, epoch) => ({ pixels: viewsOf(rows, epoch, job) }),
       warning: (curve) => collapseOf(curve, plan, { dimensions, queue: settings.memory.size }),

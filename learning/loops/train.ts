@@ -29,6 +29,8 @@ export type Training<Batch extends { learningRate: Tensor }> = {
   job: { seed: number; checkpointSeconds: number; resume?: string; shards: ShardFiles };
   architecture: Architecture;
   plan: TrainingPlan;
+  /** The recipe's key of its learning rate. */
+  rateKey: string;
   /** Where this job ends; the model is written when this is the end of the plan. */
   untilEpoch: number;
   network: Network;
@@ -129,7 +131,7 @@ export async function train<B extends { learningRate: Tensor }>(training: Traini
     return { finished, facts, waitedSeconds: waited / 1000 };
   } catch (error) {
     await writing.catch(() => undefined); // it may be the last good one
-    throw log.told(error);
+    throw log.told(error, training.rateKey);
   } finally {
     course.free();
     tf.dispose(best ?? {});

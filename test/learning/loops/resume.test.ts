@@ -281,5 +281,6 @@ test.each([
       kind: 'TrainingDiverged',
       message: expect.stringContaining(last ? `the checkpoint of step ${last} was the last good one` : 'there is no checkpoint'),
     });
+    expect((failure as Failure).message).toMatch(/\. Lower pretrain\.learningRate\.base$/);
   },
 );
