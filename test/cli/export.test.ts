@@ -50,14 +50,8 @@ test('fewlabels check: a start that is missing or of another encoder is told bef
   };
   expect(await check('student.safetensors')).toMatchObject({ status: 0 });
   expect(await check('student-pytorch.safetensors')).toMatchObject({ status: 0 });
-  expect(await check('student.safetensors', 0.125)).toMatchObject({
-    status: 2,
-    err: expect.stringContaining('its encoder must be the same'),
-  });
-  expect(await check('student-pytorch.safetensors', 0.125)).toMatchObject({
-    status: 2,
-    err: expect.stringContaining('layer2.0.downsample'),
-  });
+  for (const start of ['student.safetensors', 'student-pytorch.safetensors'])
+    expect(await check(start, 0.125)).toMatchObject({ status: 2, err: expect.stringContaining('its encoder must be the same') });
   expect(await check('nowhere.safetensors')).toMatchObject({ status: 2, err: expect.stringContaining('nowhere.safetensors') });
 }, 120_000);
 
