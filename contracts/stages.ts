@@ -155,6 +155,7 @@ export type WriteReportInput = {
   representation: RepresentationRef;
   models: {
     draw: LabelDraw;
+    /** Missing where an older version drew them. */
     labels?: LabelsRef;
     baseline: ClassifierRef;
     classifier: ClassifierRef;

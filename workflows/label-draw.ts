@@ -70,7 +70,8 @@ export async function learnFromLabels(run: Run, images: ImagesRef, representatio
   });
   return {
     draw,
-    labels,
+    labelled: labels.images,
+    labels, // missing in what an older page of a run remembers
     ...models,
     evaluation,
     ...(rates ? { rates: { baseline: rates, smallBaseline: smallOne?.rates } } : {}),

@@ -36,7 +36,7 @@ async function fromImagesToReport(run: Run): Promise<RunResult> {
     run.once(`draw ${i + 1}`, (part) => learnFromLabels(part, images, representation, draw)),
   );
   const unordered = learnt.filter((model) => model !== undefined);
-  const models = unordered.toSorted((a, b) => a.labels.images - b.labels.images); // fewest labels first, whatever they come from
+  const models = unordered.toSorted((a, b) => a.labelled - b.labelled); // fewest labels first, whatever they come from
   const scores = models.flatMap(({ evaluation }) => evaluation.scores);
   tracker.accuracy(headline(scores));
 
@@ -47,7 +47,7 @@ async function fromImagesToReport(run: Run): Promise<RunResult> {
     recipe,
     images,
     representation,
-    models,
+    models: models.map(({ labelled, ...model }) => model),
     setAside: images.setAside,
     notes: tracker.notes(),
   });
