@@ -57,7 +57,7 @@ export async function survey(folder: string): Promise<Survey> {
       `Cannot write a recipe as labelled images of two classes or more are needed: "${train}" has ${listing.labels.length} images of ${listing.classes.length || 'no'} ${listing.classes.length === 1 ? 'class' : 'classes'}. Put each class in a folder of its own, or add a CSV with the columns file,label`,
     );
   const [testName, unlabelledName] = [named(NAMES.test), named(NAMES.unlabelled)];
-  const doubtful = train === root && listing.classes.length > 0 ? (unlabelledName ?? testName) : undefined;
+  const doubtful = train === root && !csv ? (unlabelledName ?? testName) : undefined;
   if (doubtful !== undefined)
     throw new BadInput(
       `Cannot tell whether "${join(root, doubtful)}" is a class: beside folders of classes it would be one. Put the classes into a folder train beside it`,

@@ -11,9 +11,6 @@ import { type Box, drawBox } from './crop-box.ts';
 import { drawErased } from './erasing.ts';
 import { NEVER } from './solarize.ts';
 
-/** Only `simclr` views change their colours. Laws that are missing are SimCLR's. */
-export type ViewRecipe = ViewSettings;
-
 /** Parameters of R = images · views views; row i · views + v is view v of image i. */
 export type ViewParameters = {
   images: number;
@@ -118,7 +115,7 @@ function drawExtras(stream: (name: string) => Random, laws: Laws, into: ViewPara
  * @param views  views of each image
  * @param size   side of image and view, pixels
  */
-export function drawViews(recipe: ViewRecipe, seed: number, epoch: number, ids: string[], views: number, size: number): ViewParameters {
+export function drawViews(recipe: ViewSettings, seed: number, epoch: number, ids: string[], views: number, size: number): ViewParameters {
   const isPlain = recipe.kind !== 'simclr';
   const laws: Laws = { ...VIEW_LAWS, ...recipe, ...(isPlain ? { solarize: 0, erasing: 0 } : {}) };
   const kind = isPlain ? recipe.kind : 'view';

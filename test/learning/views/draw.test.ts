@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
-import { drawViews, NO_JITTER, type ViewParameters, type ViewRecipe } from '../../../learning/views/draw.ts';
+import type { ViewSettings } from '../../../contracts/trainer.ts';
+import { drawViews, NO_JITTER, type ViewParameters } from '../../../learning/views/draw.ts';
 
-const recipe: ViewRecipe = { kind: 'simclr', jitter: 0.5, minArea: 0.08, blur: true };
+const recipe: ViewSettings = { kind: 'simclr', jitter: 0.5, minArea: 0.08, blur: true };
 const ids = Array.from({ length: 5000 }, (_, i) => `train/cat/${i}.png`);
 const QUANTITIES = ['flip', 'order', 'brightness', 'contrast', 'saturation', 'hue', 'gray', 'sigma'] as const;
 const EXTRAS = ['verticalFlip', 'angle', 'solarize', 'erased'] as const;
@@ -24,8 +25,8 @@ test('drawViews: the views of a seed stay what they were', () => {
   expect(sha256(JSON.stringify([drawn.boxes, ...numbers]))).toBe('14edd9b931ed0fdb3978219a5fc586473234b32404ffa8d4d613c62d5940ddee');
 });
 
-const extras: Partial<ViewRecipe> = { solarize: 0.5, erasing: 0.5 };
-test.each<[Partial<ViewRecipe>, (keyof ViewParameters)[]]>([
+const extras: Partial<ViewSettings> = { solarize: 0.5, erasing: 0.5 };
+test.each<[Partial<ViewSettings>, (keyof ViewParameters)[]]>([
   [{ minArea: 0.5 }, ['boxes']],
   [{ maxArea: 0.5 }, ['boxes']],
   [{ aspect: [1, 1] }, ['boxes']],
@@ -67,7 +68,7 @@ test('drawViews: a strong jitter has no factor below 0', () => {
 });
 
 test('drawViews: an image has the same views whatever images are drawn with it', () => {
-  const full: ViewRecipe = { ...recipe, verticalFlip: 0.5, rotation: 90, solarize: 0.5, erasing: 0.5 };
+  const full: ViewSettings = { ...recipe, verticalFlip: 0.5, rotation: 90, solarize: 0.5, erasing: 0.5 };
   const all = drawViews(full, 1, 3, ids.slice(0, 10), 2, 64);
   const one = drawViews(full, 1, 3, [ids[7]!], 2, 64);
   expect(one.boxes).toEqual(all.boxes.slice(14, 16));
@@ -92,7 +93,7 @@ test('drawViews: without jitter and blur all else stays as it was drawn', () => 
 });
 
 test.each(['finetune', 'distill'] as const)('drawViews: views to %s are cropped, mirrored and turned only', (kind) => {
-  const full: ViewRecipe = { ...recipe, verticalFlip: 1, rotation: 90, solarize: 1, erasing: 1, kind };
+  const full: ViewSettings = { ...recipe, verticalFlip: 1, rotation: 90, solarize: 1, erasing: 1, kind };
   const { order, gray, sigma, flip, boxes, verticalFlip, angle, solarize, erased } = drawViews(full, 1, 0, ids, 1, 64);
   const none = drawViews({ ...recipe, kind }, 1, 0, ids, 1, 64);
   expect({ solarize, erased }).toEqual({ solarize: none.solarize, erased: none.erased });

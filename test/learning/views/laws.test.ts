@@ -1,17 +1,18 @@
 /** What is drawn follows its law: chi-square and Kolmogorov–Smirnov at the level 0.001, seeds fixed. */
 import { expect, test } from 'vitest';
+import type { ViewSettings } from '../../../contracts/trainer.ts';
 import type { ViewLaws } from '../../../contracts/views.ts';
 import { randomStream } from '../../../learning/random.ts';
 import { type CropLaws, drawBox } from '../../../learning/views/crop-box.ts';
-import { drawViews, NO_JITTER, ORDERS, type ViewParameters, type ViewRecipe } from '../../../learning/views/draw.ts';
+import { drawViews, NO_JITTER, ORDERS, type ViewParameters } from '../../../learning/views/draw.ts';
 import { drawErased } from '../../../learning/views/erasing.ts';
 import { NEVER } from '../../../learning/views/solarize.ts';
 import { expectIndependent, expectLaw, expectProbability, expectShares, uniform } from './statistics.ts';
 
-const recipe: ViewRecipe = { kind: 'simclr', jitter: 0.5, minArea: 0.08, blur: true };
+const recipe: ViewSettings = { kind: 'simclr', jitter: 0.5, minArea: 0.08, blur: true };
 const ids = Array.from({ length: 2500 }, (_, i) => `train/cat/${i}.png`);
 /** 5,000 views. */
-const draw = (laws: Partial<ViewRecipe> = {}) => drawViews({ ...recipe, ...laws }, 1, 0, ids, 2, 64);
+const draw = (laws: Partial<ViewSettings> = {}) => drawViews({ ...recipe, ...laws }, 1, 0, ids, 2, 64);
 const usual = draw();
 const other = draw({
   flip: 0.3,

@@ -1,14 +1,15 @@
 /** Pixels of every operation against its formula in float64. */
 import { expect, test } from 'vitest';
+import type { ViewSettings } from '../../../contracts/trainer.ts';
 import { randomStream } from '../../../learning/random.ts';
-import { drawViews, type ViewRecipe } from '../../../learning/views/draw.ts';
+import { drawViews } from '../../../learning/views/draw.ts';
 import { renderViews } from '../../../learning/views/render.ts';
 import { viewInFloat64 } from './float64.ts';
 
 /** Nothing but the crop. */
-const CROP: ViewRecipe = { kind: 'simclr', jitter: 0, minArea: 0.08, blur: false, flip: 0, grayscale: 0 };
-const JITTER: Partial<ViewRecipe> = { jitter: 1, jitterProbability: 1 };
-const ALL: Partial<ViewRecipe> = {
+const CROP: ViewSettings = { kind: 'simclr', jitter: 0, minArea: 0.08, blur: false, flip: 0, grayscale: 0 };
+const JITTER: Partial<ViewSettings> = { jitter: 1, jitterProbability: 1 };
+const ALL: Partial<ViewSettings> = {
   ...JITTER,
   flip: 0.5,
   verticalFlip: 0.5,
@@ -45,8 +46,8 @@ test.each(
     ['all together', ALL],
     ['all together, v1', { ...ALL, jitterForm: 'v1' }],
   ].flatMap(([name, laws]) => [
-    [name, 32, 24, laws] as [string, number, number, Partial<ViewRecipe>],
-    [name, 72, 4, laws] as [string, number, number, Partial<ViewRecipe>],
+    [name, 32, 24, laws] as [string, number, number, Partial<ViewSettings>],
+    [name, 72, 4, laws] as [string, number, number, Partial<ViewSettings>],
   ]),
 )('renderViews: %s at %i px is the formula in float64, rounded', (_name, size, n, laws) => {
   const images = Array.from({ length: n }, (_, i) => picture(i, size));

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
+import type { ViewSettings } from '../../../contracts/trainer.ts';
 import { binding } from '../../../learning/ops/native.ts';
 import { randomStream } from '../../../learning/random.ts';
 import type { HostTensor } from '../../../learning/safetensors.ts';
 import { tf } from '../../../learning/tensorflow.ts';
-import { drawViews, type ViewRecipe } from '../../../learning/views/draw.ts';
+import { drawViews } from '../../../learning/views/draw.ts';
 import { pieceSize, renderBatch, renderViews } from '../../../learning/views/render.ts';
 
-const simclr: ViewRecipe = { kind: 'simclr', jitter: 1, minArea: 0.08, blur: true };
+const simclr: ViewSettings = { kind: 'simclr', jitter: 1, minArea: 0.08, blur: true };
 const idsOf = (n: number) => Array.from({ length: n }, (_, i) => `image ${i}`);
 
 /** Smooth pictures with some noise: uint8 [n, S, S, 3]. */
