@@ -136,7 +136,12 @@ const Finetune = z.strictObject({
   batch: z.int().min(2).max(65_536).default(64),
   optimizer: Optimizer.default('momentum'),
   learningRate: LearningRate.default({ base: 0.05, scaling: 'linear' }),
-  headLearningRateFactor: z.number().min(1).max(1_000).default(1).describe('the new classification layer learns this much faster'),
+  headLearningRateFactor: z
+    .number()
+    .min(0.001)
+    .max(1_000)
+    .default(1)
+    .describe('the new classification layer learns so much faster, or slower where it is below 1'),
   weightDecay: z.number().min(0).max(1).default(0),
   accumulate: Accumulate.describe(
     'parts of a batch, one after the other, in the memory of one: the same gradient but for batch norm and the contrastive loss, which see a part at a time; batch norm goes by the statistics of pretraining where a part has fewer than 16 images',

@@ -14,9 +14,15 @@ const ERASING_ATTEMPTS = 10;
 const POINTS = 256;
 
 /** Share of the views that get the middle of the image, as no attempt finds a crop. @param size  side of the images, pixels */
-export function missedCrops({ minArea, maxArea, aspect }: Laws, size: number): number {
-  if (minArea >= 1) return 0; // the whole image is what was asked for
-  const found = pointsOf(aspect).map((ratio) => {
+export function missedCrops(laws: Laws, size: number): number {
+  if (laws.minArea >= 1) return 0; // the whole image is what was asked for
+  const found = laws.crop === 'torchvision' ? foundByArea(laws, size) : foundByHeight(laws, size);
+  return (1 - mean(found)) ** CROP_ATTEMPTS;
+}
+
+/** Of points of the law's range, the share of attempts that find a crop. */
+function foundByHeight({ minArea, maxArea, aspect }: Laws, size: number): number[] {
+  return pointsOf(aspect).map((ratio) => {
     const lowest = Math.max(1, Math.round(size * Math.sqrt(minArea / ratio)));
     const highest = Math.min(size, Math.floor((size + 0.5) / ratio), Math.round((size * Math.sqrt(maxArea)) / Math.sqrt(ratio)));
     const heights = Array.from({ length: Math.max(1, highest - lowest + 1) }, (_, i) => highest - i);
@@ -28,7 +34,16 @@ export function missedCrops({ minArea, maxArea, aspect }: Laws, size: number): n
       }),
     );
   });
-  return (1 - mean(found)) ** CROP_ATTEMPTS;
+}
+
+function foundByArea({ minArea, maxArea, aspect: [least, most] }: Laws, size: number): number[] {
+  const ratios = pointsOf([Math.log(least), Math.log(most)]).map(Math.exp);
+  return pointsOf([minArea, maxArea]).flatMap((area) =>
+    ratios.map((ratio) => {
+      const sides = [Math.round(size * Math.sqrt(area / ratio)), Math.round(size * Math.sqrt(area * ratio))];
+      return Number(Math.min(...sides) >= 1 && Math.max(...sides) <= size);
+    }),
+  );
 }
 
 /** Share of the black boxes that are left out, as no attempt finds one smaller than the view. @param size  side of the views, pixels */

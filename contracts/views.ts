@@ -14,6 +14,10 @@ const Ascending = (value: z.ZodNumber) =>
   z.tuple([value, value]).refine(([least, most]) => least <= most, 'must be two numbers, the smaller one first');
 
 export const ViewLaws = z.strictObject({
+  crop: z
+    .enum(['simclr', 'torchvision'])
+    .default('simclr')
+    .describe('simclr draws the height of a crop evenly, torchvision its area: 41 and 49 % of an image on average, from minArea 0.08'),
   maxArea: Share.default(1).describe('largest crop, as a share of the image'),
   aspect: Ascending(z.number().min(0.1).max(10))
     .default([3 / 4, 4 / 3])
@@ -57,10 +61,12 @@ export const Views = z.strictObject({
  * `auto` settled: SimCLR leaves blur out for CIFAR-10, so it is on above 32 px. Who renders them is no part of them. Laws that are
  * SimCLR's, or that govern what never happens, are left out, so that the keys of artifacts do not depend on them.
  */
-export function viewSettings(views: z.infer<typeof Views>, size: number): ViewSettings {
+export function viewSettings(recipe: z.infer<typeof Views>, size: number): ViewSettings {
+  const views = { ...VIEW_LAWS, ...recipe }; // a run that began before a law was there does not name it
   const { jitter, minArea, solarize, erasing } = views;
   const blur = views.blur === 'auto' ? size > 32 : views.blur;
   const isIdle: Partial<Record<keyof ViewLaws, boolean>> = {
+    crop: minArea === 1,
     aspect: minArea === 1,
     jitterForm: jitter === 0,
     jitterProbability: jitter === 0,

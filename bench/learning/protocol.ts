@@ -17,7 +17,7 @@ export type Side = (typeof SIDES)[number];
 export const SCORES = ['knn', 'probe', 'finetuned'] as const;
 export type ScoreName = (typeof SCORES)[number];
 
-/** base of base · batch / 256, by what is trained with it; the first one of each is ours. */
+/** What lightly's side may choose from, by what is trained with it: base of base · batch / 256. */
 export const RATES = { probe: [0.1, 1], finetuned: [0.05, 0.2] };
 /** Raise it when a side gives other figures with the same settings. */
 const VERSION = 1;
@@ -48,10 +48,25 @@ export async function planOf(sample: Sample, variables: Variables, sets: string[
   const file = `learning-${sample}.yaml`;
   const path = fileURLToPath(new URL(`../recipes/${file}`, import.meta.url));
   const all = [...sets, ...folders];
-  const { name, seed, images, ...written } = parse(await readFile(path, 'utf8')) as { images: { size: number } } & Record<string, unknown>;
-  const rules = [VERSION, written, images.size, sets]; // as written, so that a new key of the recipe leaves them as they are
-  const protocols = { ours: brief(canonicalJson(rules)), lightly: brief(canonicalJson([...rules, RATES])) };
+  const { name, seed, images, ...written } = parse(await readFile(path, 'utf8')) as Written;
+  const rules = (of: object) => [VERSION, of, images.size, sets]; // as written, so that a new key of the recipe leaves them as they are
+  const protocols = {
+    ours: brief(canonicalJson(rules(written))),
+    lightly: brief(canonicalJson([...rules(sharedBy(written)), RATES])),
+  };
   return { sample, file, sets: all, recipe: await readRecipe(path, variables, all), protocols };
+}
+
+type Section = Record<string, unknown>;
+type Written = Record<'encoder' | 'views' | 'finetune', Section> & { name: string; seed: number; images: { size: number } };
+
+/** Without what only our side goes by: lightly's crops and shortcuts are torchvision's, and its rates are `RATES`. */
+function sharedBy({ encoder, views, finetune, ...rest }: Omit<Written, 'name' | 'seed' | 'images'>): object {
+  const { shortcut: _shortcut, ...network } = encoder;
+  const { crop: _crop, ...changes } = views;
+  const { learningRate: _rate, headLearningRateFactor: _factor, fromHeadLayer: _head, ...budget } = finetune;
+  const { distill: _distill, compute: _compute, ...shared } = rest as Section;
+  return { ...shared, encoder: network, views: changes, finetune: budget };
 }
 
 const brief = (text: string) => sha256(text).slice(0, 12);

@@ -5,7 +5,7 @@
  */
 import type { Random } from '../random.ts';
 import { type Tensor, tf } from '../tensorflow.ts';
-import type { Box } from './crop-box.ts';
+import { attemptArea, type Box, placed } from './crop-box.ts';
 import { eachPlane, type Planes } from './planes.ts';
 
 type Range = [least: number, most: number];
@@ -18,13 +18,9 @@ const ATTEMPTS = 10;
  * @param aspect  height over width
  */
 export function drawErased(random: Random, size: number, area: Range, aspect: Range): Box | undefined {
-  const between = ([least, most]: Range) => least + random.uniform() * (most - least);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const pixels = size * size * between(area);
-    const ratio = Math.exp(between([Math.log(aspect[0]), Math.log(aspect[1])]));
-    const [height, width] = [Math.round(Math.sqrt(pixels * ratio)), Math.round(Math.sqrt(pixels / ratio))];
-    if (Math.min(height, width) < 1 || Math.max(height, width) >= size) continue;
-    return { top: random.integer(size - height + 1), left: random.integer(size - width + 1), height, width };
+    const turned = attemptArea(random, size, size - 1, area, aspect); // torchvision's crops tell the aspect the other way round
+    if (turned) return placed(random, size, { height: turned.width, width: turned.height });
   }
   return undefined;
 }

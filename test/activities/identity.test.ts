@@ -52,8 +52,15 @@ test('representationOf, viewsOf: laws as SimCLR has them are no part of a key', 
   expect(viewsOf('a', 32, recipeOf().views, 1, { from: 0, to: 1 }).slice).toEqual({ ...simclr, seed: 1, from: 0, to: 1 });
 });
 
+test('viewsOf: laws that a run of before does not name are SimCLR’s', () => {
+  const { jitter, minArea, blur } = recipeOf().views;
+  const before = { jitter, minArea, blur } as ReturnType<typeof recipeOf>['views'];
+  expect(viewsOf('a', 32, before, 1, { from: 0, to: 1 })).toEqual(viewsOf('a', 32, recipeOf().views, 1, { from: 0, to: 1 }));
+});
+
 const viewsKey = (views: RecipeInput['views']) => viewsOf('a', 64, recipeOf({ views }).views, 1, { from: 0, to: 1 }).key;
 const LAWS: NonNullable<RecipeInput['views']> = {
+  crop: 'torchvision',
   maxArea: 0.5,
   aspect: [1, 2],
   flip: 0.1,

@@ -4,7 +4,7 @@ import { Recipe } from '../../contracts/recipe.ts';
 import { missedCrops, missedErasings } from '../../contracts/view-boxes.ts';
 import { VIEW_LAWS } from '../../contracts/views.ts';
 import { randomStream } from '../../learning/random.ts';
-import { drawBox } from '../../learning/views/crop-box.ts';
+import { type CropLaws, drawBox } from '../../learning/views/crop-box.ts';
 import { drawErased } from '../../learning/views/erasing.ts';
 
 const DRAWS = 2000;
@@ -24,6 +24,22 @@ test.each([
     return height === width; // the middle
   });
   const said = missedCrops({ ...defaults, ...laws }, size);
+  expect(Math.abs(said - drawn)).toBeLessThan(0.1);
+  expect(Math.abs(said - about)).toBeLessThan(0.2);
+});
+
+test.each([
+  [0.25, 0],
+  [0.46, 0.35],
+  [0.48, 0.7],
+  [0.51, 1],
+])('missedCrops, torchvision: aspects of 2 to 3 above %f miss as often as drawBox does, about %f', (minArea, about) => {
+  const laws = { ...VIEW_LAWS, crop: 'torchvision', minArea, aspect: [2, 3] } satisfies CropLaws;
+  const drawn = shareOf((i) => {
+    const { height, width } = drawBox(randomStream(1, 'test', i), 64, laws);
+    return height === width; // the middle
+  });
+  const said = missedCrops({ ...defaults, ...laws }, 64);
   expect(Math.abs(said - drawn)).toBeLessThan(0.1);
   expect(Math.abs(said - about)).toBeLessThan(0.2);
 });

@@ -95,21 +95,24 @@ test('crop: keeps no tensor', async () => {
   expectNoLeak(() => void cropOf(image, boxes));
 });
 
-const LAWS = { minArea: 0.08, maxArea: 1, aspect: [3 / 4, 4 / 3] } satisfies CropLaws;
+const LAWS = { crop: 'simclr', minArea: 0.08, maxArea: 1, aspect: [3 / 4, 4 / 3] } satisfies CropLaws;
 const boxesOf = (count: number, laws: CropLaws = LAWS, size = 32) =>
   Array.from({ length: count }, (_, i) => drawBox(randomStream(1, 'box', i), size, laws));
 
-test('drawBox: inside the image, area and aspect in their ranges', () => {
-  for (const { top, left, height, width } of boxesOf(5000)) {
+const LAWS_OF_CROPS = ['simclr', 'torchvision'] as const;
+
+test.each(LAWS_OF_CROPS)('drawBox, %s: inside the image, area and aspect in their ranges', (crop) => {
+  const rounding = crop === 'torchvision' ? 1 : 0; // of each side, half a pixel; simclr's bounds hold for what is rounded
+  for (const { top, left, height, width } of boxesOf(5000, { ...LAWS, crop })) {
     expect(Math.min(top, left, 32 - top - height, 32 - left - width)).toBeGreaterThanOrEqual(0);
-    expect((height * width) / 32 ** 2).toBeGreaterThanOrEqual(0.08);
-    expect(width).toBeGreaterThanOrEqual(Math.round(0.75 * height));
-    expect(width).toBeLessThanOrEqual(Math.round((4 / 3) * height));
+    expect((height + rounding / 2) * (width + rounding / 2)).toBeGreaterThanOrEqual(0.08 * 32 ** 2);
+    expect(width).toBeGreaterThanOrEqual(Math.round(0.75 * height) - rounding);
+    expect(width).toBeLessThanOrEqual(Math.round((4 / 3) * height) + rounding);
   }
 });
 
-test('drawBox: reaches every edge, the smallest and the largest crop', () => {
-  const boxes = boxesOf(5000);
+test.each(LAWS_OF_CROPS)('drawBox, %s: reaches every edge, the smallest and the largest crop', (crop) => {
+  const boxes = boxesOf(5000, { ...LAWS, crop });
   expect(boxes.some(({ top, height }) => top === 0 && height < 32)).toBe(true);
   expect(boxes.some(({ top, height }) => top + height === 32 && height < 32)).toBe(true);
   expect(boxes.some(({ left, width }) => left + width === 32 && width < 32)).toBe(true);
@@ -132,7 +135,7 @@ test.each([
 
 test('drawBox: where no box fits, the middle square of the largest area', () => {
   // 22² and 23² pixels are 0.473 and 0.517 of 32².
-  const laws: CropLaws = { minArea: 0.4999, maxArea: 0.5, aspect: [1, 1] };
+  const laws: CropLaws = { crop: 'simclr', minArea: 0.4999, maxArea: 0.5, aspect: [1, 1] };
   expect(drawBox(randomStream(1), 32, laws)).toEqual({ top: 5, left: 5, height: 22, width: 22 });
 });
 

@@ -2,12 +2,14 @@
 import { expect, test } from 'vitest';
 import type { ViewSettings } from '../../../contracts/trainer.ts';
 import type { ViewLaws } from '../../../contracts/views.ts';
-import { randomStream } from '../../../learning/random.ts';
+import { type Random, randomStream } from '../../../learning/random.ts';
 import { type CropLaws, drawBox } from '../../../learning/views/crop-box.ts';
 import { drawViews, NO_JITTER, ORDERS, type ViewParameters } from '../../../learning/views/draw.ts';
 import { drawErased } from '../../../learning/views/erasing.ts';
 import { NEVER } from '../../../learning/views/solarize.ts';
 import { expectIndependent, expectLaw, expectProbability, expectShares, uniform } from './statistics.ts';
+
+type Range = [least: number, most: number];
 
 const recipe: ViewSettings = { kind: 'simclr', jitter: 0.5, minArea: 0.08, blur: true };
 const ids = Array.from({ length: 2500 }, (_, i) => `train/cat/${i}.png`);
@@ -92,6 +94,12 @@ test('drawViews: σ and the angle are uniform in their ranges', () => {
   expectLaw(draw({ rotation: 180 }).angle, uniform(-180, 180));
 });
 
+test('drawViews: crops by the law that the recipe names', () => {
+  const areas = (laws: Partial<ViewSettings>) => mean(draw(laws).boxes.map(({ height, width }) => (height * width) / 64 ** 2));
+  expect(areas({})).toBeCloseTo(0.41, 2);
+  expect(areas({ crop: 'torchvision' })).toBeCloseTo(0.49, 2);
+});
+
 // Large, so that whole pixels do not show.
 const SIDE = 4096;
 const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -99,8 +107,8 @@ const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0)
 const midpoints = (least: number, most: number) => Array.from({ length: 400 }, (_, i) => least + ((i + 0.5) / 400) * (most - least));
 
 test.each<CropLaws>([
-  { minArea: 0.08, maxArea: 1, aspect: [3 / 4, 4 / 3] },
-  { minArea: 0.2, maxArea: 0.5, aspect: [0.5, 0.9] },
+  { crop: 'simclr', minArea: 0.08, maxArea: 1, aspect: [3 / 4, 4 / 3] },
+  { crop: 'simclr', minArea: 0.2, maxArea: 0.5, aspect: [0.5, 0.9] },
 ])('drawBox: aspect uniform, height uniform at each aspect, hence the area; place uniform: %j', (laws) => {
   const random = randomStream(1, 'boxes');
   const boxes = Array.from({ length: 5000 }, () => drawBox(random, SIDE, laws));
@@ -125,28 +133,36 @@ test.each<CropLaws>([
   );
 });
 
-test.each<[[number, number], [number, number]]>([
-  [
-    [0.02, 0.33],
-    [0.3, 3.3],
-  ],
-  [
-    [0.1, 0.2],
-    [0.5, 1],
-  ],
-])('drawErased: area in %j uniform, aspect in %j log-uniform, where the box is smaller than the view', (area, aspect) => {
-  const random = randomStream(1, 'erased');
-  const boxes = Array.from({ length: 5000 }, () => drawErased(random, SIDE, area, aspect)!);
+/** Pixels and aspect of a box drawn by torchvision's law. */
+const BY_AREA = {
+  'drawBox, torchvision': (random: Random, [minArea, maxArea]: Range, aspect: Range) => {
+    const { height, width } = drawBox(random, SIDE, { crop: 'torchvision', minArea, maxArea, aspect });
+    return { area: height * width, ratio: width / height };
+  },
+  drawErased: (random: Random, area: Range, aspect: Range) => {
+    const { height, width } = drawErased(random, SIDE, area, aspect)!;
+    return { area: height * width, ratio: height / width };
+  },
+};
+
+test.each<[keyof typeof BY_AREA, Range, Range]>([
+  ['drawBox, torchvision', [0.08, 1], [3 / 4, 4 / 3]],
+  ['drawBox, torchvision', [0.2, 0.5], [0.5, 0.9]],
+  ['drawErased', [0.02, 0.33], [0.3, 3.3]],
+  ['drawErased', [0.1, 0.2], [0.5, 1]],
+])('%s: area in %j uniform, aspect in %j log-uniform, where the box fits', (name, area, aspect) => {
+  const random = randomStream(1, 'by area');
+  const boxes = Array.from({ length: 5000 }, () => BY_AREA[name](random, area, aspect));
   // A box of area a and aspect r fits where a·r < 1 and a/r < 1: so do (a) = log r uniform in what is left of its range.
   const logs = [Math.log(aspect[0]), Math.log(aspect[1])] as const;
   const fitting = (a: number) => Math.max(0, Math.min(logs[1], -Math.log(a)) - Math.max(logs[0], Math.log(a)));
   const total = mean(midpoints(...area).map(fitting));
   const below = (a: number) => (mean(midpoints(area[0], a).map(fitting)) * (a - area[0])) / (total * (area[1] - area[0]));
   expectLaw(
-    boxes.map(({ height, width }) => (height * width) / SIDE ** 2),
+    boxes.map((box) => box.area / SIDE ** 2),
     (a) => Math.min(1, Math.max(0, below(a))),
   );
-  const ratios = boxes.map(({ height, width }) => Math.log(height / width));
+  const ratios = boxes.map(({ ratio }) => Math.log(ratio));
   const fits = (r: number) => Math.max(0, Math.min(area[1], Math.exp(-Math.abs(r))) - area[0]);
   const all = mean(midpoints(...logs).map(fits));
   expectLaw(ratios, (r) => Math.min(1, Math.max(0, (mean(midpoints(logs[0], r).map(fits)) * (r - logs[0])) / (all * (logs[1] - logs[0])))));
