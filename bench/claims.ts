@@ -7,6 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { Command, Option } from 'commander';
 import type { RunJson } from '../cli/outcome.ts';
 import { startChild } from './children.ts';
 import { claimsPage, type Kept, type KeptRun, type Runs } from './claims-page.ts';
@@ -28,8 +29,15 @@ const RUNS: Record<keyof Runs, string[]> = {
 
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
+const names = Object.keys(RUNS) as (keyof Runs)[];
+const { only = names } = new Command('npm run bench:claims --')
+  .description('Run what the claims of SimCLRv2 are judged by. What an earlier run has made is used again.')
+  .addOption(new Option('--only <runs...>', 'these runs, the others as they were kept').choices(names))
+  .parse()
+  .opts<{ only?: (keyof Runs)[] }>();
 const kept: Kept = await keptResults<KeptRun>(KEPT);
-for (const [name, sets] of Object.entries(RUNS) as [keyof Runs, string[]][]) {
+for (const name of only) {
+  const sets = RUNS[name];
   const command = commandOf(sets);
   say(`${name}: ${command}`);
   const load = loadNow();

@@ -69,7 +69,7 @@ function inViews({ views, images: { size } }: Recipe): Mistake[] {
   const crops = {
     path: ['views', 'minArea'],
     message: `must let boxes of whole pixels up to views.maxArea (${maxArea}) and of views.aspect [${aspect.join(', ')}] ${into}, got ${minArea}: ${percent(missed)} of the views would be the middle of the image instead`,
-    between: ['views.minArea', 'views.maxArea', 'views.aspect', 'images.size'],
+    between: ['views.crop', 'views.minArea', 'views.maxArea', 'views.aspect', 'images.size'],
   };
   const isOfAspect = missedErasings({ ...views, erasingAspect: [1, 1] }, size) <= MOST_MISSED; // square boxes would do
   const [ofBox, other] = isOfAspect ? (['erasingAspect', 'erasingArea'] as const) : (['erasingArea', 'erasingAspect'] as const);

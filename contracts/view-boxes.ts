@@ -16,11 +16,12 @@ const POINTS = 256;
 /** Share of the views that get the middle of the image, as no attempt finds a crop. @param size  side of the images, pixels */
 export function missedCrops(laws: Laws, size: number): number {
   if (laws.minArea >= 1) return 0; // the whole image is what was asked for
-  const found = laws.crop === 'torchvision' ? foundByArea(laws, size) : foundByHeight(laws, size);
+  const found =
+    laws.crop === 'torchvision' ? foundByArea([laws.minArea, laws.maxArea], laws.aspect, size, size) : foundByHeight(laws, size);
   return (1 - mean(found)) ** CROP_ATTEMPTS;
 }
 
-/** Of points of the law's range, the share of attempts that find a crop. */
+/** At points of a law's ranges, the share of attempts that find a crop; of SimCLR's law. */
 function foundByHeight({ minArea, maxArea, aspect }: Laws, size: number): number[] {
   return pointsOf(aspect).map((ratio) => {
     const lowest = Math.max(1, Math.round(size * Math.sqrt(minArea / ratio)));
@@ -36,27 +37,20 @@ function foundByHeight({ minArea, maxArea, aspect }: Laws, size: number): number
   });
 }
 
-function foundByArea({ minArea, maxArea, aspect: [least, most] }: Laws, size: number): number[] {
-  const ratios = pointsOf([Math.log(least), Math.log(most)]).map(Math.exp);
-  return pointsOf([minArea, maxArea]).flatMap((area) =>
-    ratios.map((ratio) => {
-      const sides = [Math.round(size * Math.sqrt(area / ratio)), Math.round(size * Math.sqrt(area * ratio))];
-      return Number(Math.min(...sides) >= 1 && Math.max(...sides) <= size);
-    }),
-  );
+/** Share of the black boxes that are left out, as no attempt finds one smaller than the view. @param size  side of the views, pixels */
+export function missedErasings({ erasingArea, erasingAspect }: Laws, size: number): number {
+  return (1 - mean(foundByArea(erasingArea, erasingAspect, size, size - 1))) ** ERASING_ATTEMPTS;
 }
 
-/** Share of the black boxes that are left out, as no attempt finds one smaller than the view. @param size  side of the views, pixels */
-export function missedErasings({ erasingArea, erasingAspect: [least, most] }: Laws, size: number): number {
+/** As above, of torchvision's law: sides of at least a pixel and at most `longest`. Either side may be the one that the aspect is over. */
+function foundByArea(area: Range, [least, most]: Range, size: number, longest: number): number[] {
   const ratios = pointsOf([Math.log(least), Math.log(most)]).map(Math.exp);
-  const found = pointsOf(erasingArea).flatMap((area) =>
+  return pointsOf(area).flatMap((share) =>
     ratios.map((ratio) => {
-      const pixels = size * size * area;
-      const [height, width] = [Math.round(Math.sqrt(pixels * ratio)), Math.round(Math.sqrt(pixels / ratio))];
-      return Number(Math.min(height, width) >= 1 && Math.max(height, width) < size);
+      const sides = [Math.round(size * Math.sqrt(share * ratio)), Math.round(size * Math.sqrt(share / ratio))];
+      return Number(Math.min(...sides) >= 1 && Math.max(...sides) <= longest);
     }),
   );
-  return (1 - mean(found)) ** ERASING_ATTEMPTS;
 }
 
 const pointsOf = ([least, most]: Range) => Array.from({ length: POINTS }, (_, i) => least + ((i + 0.5) / POINTS) * (most - least));

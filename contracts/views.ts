@@ -17,7 +17,9 @@ export const ViewLaws = z.strictObject({
   crop: z
     .enum(['simclr', 'torchvision'])
     .default('simclr')
-    .describe('simclr draws the height of a crop evenly, torchvision its area: 41 and 49 % of an image on average, from minArea 0.08'),
+    .describe(
+      'simclr draws the height of a crop evenly, torchvision its area: 41 and 48 % of an image on average, from minArea 0.08; torchvision rounds the sides afterwards, so that a crop may be a little smaller than minArea',
+    ),
   maxArea: Share.default(1).describe('largest crop, as a share of the image'),
   aspect: Ascending(z.number().min(0.1).max(10))
     .default([3 / 4, 4 / 3])

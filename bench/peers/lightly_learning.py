@@ -85,9 +85,14 @@ def nearest(features, labels, asked, classes):
     return votes.argmax(1)
 
 
-def sgd(model, rate, batch, steps):
-    """Nesterov momentum from rate · batch / 256 down to 0 on a cosine."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=rate * batch / 256, momentum=0.9, nesterov=True)
+def sgd(model, classifier, rate, batch, steps):
+    """Nesterov momentum from base · batch / 256 down to 0 on a cosine; the classifier at its share of that."""
+    own = set(classifier.parameters())
+    groups = [
+        {"params": [p for p in model.parameters() if p not in own]},
+        {"params": list(own), "lr": rate["base"] * rate["classifier"] * batch / 256},
+    ]
+    optimizer = torch.optim.SGD([g for g in groups if g["params"]], lr=rate["base"] * batch / 256, momentum=0.9, nesterov=True)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: (1 + math.cos(math.pi * step / steps)) / 2)
 
     def take(x, y):
@@ -111,7 +116,7 @@ def probe(features, labels, asked, classes, rate):
     linear = nn.Linear(features.shape[1], classes)
     nn.init.zeros_(linear.weight)
     nn.init.zeros_(linear.bias)
-    take = sgd(linear, rate, batch, epochs * per_epoch)
+    take = sgd(linear, linear, rate, batch, epochs * per_epoch)
     for _ in range(epochs):
         order = torch.randperm(len(labels))
         for i in range(per_epoch):
@@ -150,7 +155,7 @@ def finetune(backbone, images, draw, asked, classes, rate):
         features = backbone.eval()(asked[:1]).numel()
     model = nn.Sequential(backbone, nn.Flatten(), nn.Linear(features, classes)).train()
     loader = DataLoader(images, batch_size=draw["batch"], shuffle=True, drop_last=True)
-    take = sgd(model, rate, draw["batch"], draw["steps"])
+    take = sgd(model, model[-1], rate, draw["batch"], draw["steps"])
     for _ in range(draw["steps"] // len(loader)):
         for x, y in loader:
             take(x, y)
@@ -167,7 +172,7 @@ def scores_of(job, backbone, images, pixels):
 
     def count(score, draw, predicted, rate=None):
         accuracy = (predicted == truth).sum().item() / len(truth)
-        scores.append({"score": score, "fraction": draw["fraction"], "accuracy": accuracy, "rate": rate})
+        scores.append({"score": score, "fraction": draw["fraction"], "accuracy": accuracy, "rate": rate and rate["base"]})
 
     for draw in job["draws"]:
         positions = torch.tensor(draw["positions"])

@@ -4,7 +4,8 @@
  *                area in its range. Two differences, so that the recipe means what it says: the last row and column can be reached
  *                (TensorFlow's offsets leave them out), and `minArea` is the only lower bound (SimCLR's 0.08 is in fact 0.1, as crops
  *                that cover less than 0.1 of the image are drawn again).
- *   torchvision  its RandomResizedCrop: area uniform, aspect ratio log-uniform, sides rounded; hence larger crops.
+ *   torchvision  its RandomResizedCrop: area uniform, aspect ratio log-uniform, sides rounded; hence larger crops. It tries 10 times, and
+ *                shows as much of the middle as `aspect` allows if none fits; here both laws try 100 times, and show what `drawBox` says.
  */
 import type { ViewLaws } from '../../contracts/views.ts';
 import type { Random } from '../random.ts';
@@ -35,7 +36,7 @@ function attemptHeight(random: Random, size: number, { minArea, maxArea, aspect:
  * One attempt by the law of torchvision's crops and erased boxes: area uniform, aspect log-uniform, sides rounded.
  * @param area    share of the image
  * @param aspect  width over height
- * @returns nothing when a side is none, or longer than `longest` pixels
+ * @returns nothing when a side rounds to 0, or is longer than `longest` pixels
  */
 export function attemptArea(random: Random, size: number, longest: number, area: Range, [least, most]: Range): Sides | undefined {
   const pixels = size * size * (area[0] + random.uniform() * (area[1] - area[0]));
@@ -64,7 +65,7 @@ export function drawBox(random: Random, size: number, laws: CropLaws): Box {
   if (laws.minArea >= 1) return middleBox(size, 1);
   const { crop, minArea, maxArea, aspect } = laws;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const sides = crop === 'simclr' ? attemptHeight(random, size, laws) : attemptArea(random, size, size, [minArea, maxArea], aspect);
+    const sides = crop === 'torchvision' ? attemptArea(random, size, size, [minArea, maxArea], aspect) : attemptHeight(random, size, laws);
     if (sides) return placed(random, size, sides);
   }
   return middleBox(size, laws.maxArea);

@@ -19,8 +19,8 @@ const ATTEMPTS = 10;
  */
 export function drawErased(random: Random, size: number, area: Range, aspect: Range): Box | undefined {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const turned = attemptArea(random, size, size - 1, area, aspect); // torchvision's crops tell the aspect the other way round
-    if (turned) return placed(random, size, { height: turned.width, width: turned.height });
+    const sides = attemptArea(random, size, size - 1, area, aspect);
+    if (sides) return placed(random, size, { height: sides.width, width: sides.height }); // whose aspect is width over height
   }
   return undefined;
 }

@@ -7,7 +7,7 @@ import { differenceOf, spreadOf } from '../../bench/learning/differences.ts';
 import { drawsOf, writeJob } from '../../bench/learning/lightly.ts';
 import { scoredOf } from '../../bench/learning/ours.ts';
 import { bestOf, linesOf, pageOf, verdictOf } from '../../bench/learning/page.ts';
-import { type Kept, keptOf, keyOf, type Measured, type Plan, planOf, type Side } from '../../bench/learning/protocol.ts';
+import { type Kept, keptOf, keyOf, type Measured, type Plan, planOf, type Side, sharedBy } from '../../bench/learning/protocol.ts';
 import { keep, keptResults } from '../../bench/results.ts';
 import { Recipe } from '../../contracts/recipe.ts';
 import type { Score } from '../../contracts/scores.ts';
@@ -171,6 +171,27 @@ describe('the two sides', () => {
     }
     expect(await writeJob(folder, { ...recipe, seed: 2 })).not.toBe(digest);
     expect(drawsOf(recipe, Int32Array.from(job.pool), 6)).toEqual(job.draws);
+  });
+
+  test('lightly’s rules leave out what only ours goes by, and nothing else', () => {
+    const { finetune, encoder, views, ...rest } = plan.recipe;
+    const { name: _name, seed: _seed, images: _images, ...others } = rest;
+    const rulesOf = (change: object = {}) => JSON.stringify(sharedBy({ ...others, encoder, views, finetune, ...change }));
+    const ours = [
+      { encoder: { ...encoder, shortcut: 'simclr' } },
+      { views: { ...views, crop: 'simclr' } },
+      { finetune: { ...finetune, learningRate: { base: 9, scaling: 'none' }, headLearningRateFactor: 9, fromHeadLayer: 0 } },
+      { distill: {}, compute: {} },
+    ];
+    for (const change of ours) expect(rulesOf(change)).toBe(rulesOf());
+    const shared = [
+      { encoder: { ...encoder, width: 9 } },
+      { views: { ...views, minArea: 0.9 } },
+      { finetune: { ...finetune, epochs: 9 } },
+      { pretrain: {} },
+      { labels: {} },
+    ];
+    expect(new Set([{}, ...shared].map(rulesOf)).size).toBe(1 + shared.length);
   });
 
   test('both recipes give the same training; only name, images and views differ', async () => {

@@ -82,6 +82,8 @@ test('readRecipe: a rule that compares sizes goes by the one that is written, al
     `name: cells\nimages: {train: x, size: ${size}}\nviews: {minArea: 0.25, maxArea: 0.25, aspect: [1, 1]}\nseed: -1\n`;
   expect(await mistakesOf(text(64))).toHaveLength(1); // 32 px of 64
   expect(await mistakesOf(text(65))).toEqual([expect.stringContaining('images.size (65 px)'), expect.stringContaining('seed')]);
+  const misspelt = text(65).replace('aspect:', 'crop: torchvison, aspect:'); // by that law there would be crops
+  expect(await mistakesOf(misspelt)).toEqual([expect.stringContaining('views.crop'), expect.stringContaining('seed')]);
 });
 
 test.each([

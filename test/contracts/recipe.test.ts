@@ -19,6 +19,7 @@ describe('recipe: defaults', () => {
       // The numbers of data_util.py in google-research/simclr; what it does not have is off.
       views: {
         jitter: 0.5,
+        crop: 'simclr',
         minArea: 0.08,
         maxArea: 1,
         aspect: [3 / 4, 4 / 3],

@@ -56,9 +56,10 @@ test.each([
   expect(Math.abs(said - about)).toBeLessThan(0.1);
 });
 
-test('missedCrops, missedErasings: laws as SimCLR has them miss nothing at any size', () => {
+test('missedCrops, missedErasings: laws as SimCLR and torchvision have them miss nothing at any size', () => {
   for (const size of [8, 32, 224, 1024]) {
     expect(missedCrops(defaults, size)).toBeLessThan(1e-9);
+    expect(missedCrops({ ...defaults, crop: 'torchvision' }, size)).toBeLessThan(1e-9);
     expect(missedErasings(defaults, size)).toBeLessThan(1e-9);
   }
 });

@@ -107,6 +107,7 @@ const OPTIONS: Record<Training, object[]> = {
     { weightDecay: 0.5 },
     { learningRate: { base: 0.3, scaling: 'linear' } },
     { headLearningRateFactor: 10 },
+    { headLearningRateFactor: 0.1 },
     { atLeastSteps: 5 },
     { train: 'head' },
     { train: { afterGroup: 2 } },
@@ -145,7 +146,14 @@ test.each(Object.entries(OPTIONS) as [Training, object[]][])('%s: each of its op
 });
 
 test.each(['finetune', 'baseline', 'distill'] as const)('%s: sees its images as the views of the recipe say', async (training) => {
-  const laws = [{}, { minArea: 0.5 }, { flip: 0 }, { verticalFlip: 0.5 }, { rotation: 45 }];
+  const laws: Parameters<typeof Views.parse>[0][] = [
+    {},
+    { crop: 'torchvision' },
+    { minArea: 0.5 },
+    { flip: 0 },
+    { verticalFlip: 0.5 },
+    { rotation: 45 },
+  ];
   const weights = new Set<string>();
   for (const views of laws) weights.add(await weightsAfter(training, {}, Views.parse(views)));
   expect(weights.size).toBe(laws.length);

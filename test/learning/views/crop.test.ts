@@ -135,8 +135,16 @@ test.each([
 
 test('drawBox: where no box fits, the middle square of the largest area', () => {
   // 22² and 23² pixels are 0.473 and 0.517 of 32².
-  const laws: CropLaws = { crop: 'simclr', minArea: 0.4999, maxArea: 0.5, aspect: [1, 1] };
-  expect(drawBox(randomStream(1), 32, laws)).toEqual({ top: 5, left: 5, height: 22, width: 22 });
+  const narrow: CropLaws = { crop: 'simclr', minArea: 0.4999, maxArea: 0.5, aspect: [1, 1] };
+  expect(drawBox(randomStream(1), 32, narrow)).toEqual({ top: 5, left: 5, height: 22, width: 22 });
+  // a box of two by one has half of the image at most
+  for (const crop of LAWS_OF_CROPS)
+    expect(drawBox(randomStream(1), 32, { crop, minArea: 0.6, maxArea: 0.7, aspect: [2, 3] })).toEqual({
+      top: 3,
+      left: 3,
+      height: 26,
+      width: 26,
+    });
 });
 
 test('drawBox: a smallest area of 1 is the whole image', () => {

@@ -27,6 +27,7 @@ test('drawViews: the views of a seed stay what they were', () => {
 
 const extras: Partial<ViewSettings> = { solarize: 0.5, erasing: 0.5 };
 test.each<[Partial<ViewSettings>, (keyof ViewParameters)[]]>([
+  [{ crop: 'torchvision' }, ['boxes']],
   [{ minArea: 0.5 }, ['boxes']],
   [{ maxArea: 0.5 }, ['boxes']],
   [{ aspect: [1, 1] }, ['boxes']],
