@@ -141,7 +141,7 @@ const Finetune = z.strictObject({
     .min(0.001)
     .max(1_000)
     .default(1)
-    .describe('of the new classification layer, whose rate is so many times learningRate; below 1 it learns slower'),
+    .describe('the new classification layer learns at so many times learningRate: below 1 slower than the rest'),
   weightDecay: z.number().min(0).max(1).default(0),
   accumulate: Accumulate.describe(
     'parts of a batch, one after the other, in the memory of one: the same gradient but for batch norm and the contrastive loss, which see a part at a time; batch norm goes by the statistics of pretraining where a part has fewer than 16 images',

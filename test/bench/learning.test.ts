@@ -7,7 +7,7 @@ import { differenceOf, spreadOf } from '../../bench/learning/differences.ts';
 import { drawsOf, writeJob } from '../../bench/learning/lightly.ts';
 import { scoredOf } from '../../bench/learning/ours.ts';
 import { bestOf, linesOf, pageOf, verdictOf } from '../../bench/learning/page.ts';
-import { type Kept, keptOf, keyOf, type Measured, type Plan, planOf, type Side, sharedBy } from '../../bench/learning/protocol.ts';
+import { type Kept, keptOf, keyOf, type Measured, type Plan, planOf, RATES, type Side, sharedBy } from '../../bench/learning/protocol.ts';
 import { keep, keptResults } from '../../bench/results.ts';
 import { Recipe } from '../../contracts/recipe.ts';
 import type { Score } from '../../contracts/scores.ts';
@@ -200,6 +200,9 @@ describe('the two sides', () => {
     expect(plan.recipe).toMatchObject(same);
     expect(plan.recipe.compute.precision).toBe('float32');
     expect(plan.recipe).toMatchObject({ encoder: { shortcut: 'torchvision' }, views: { crop: 'torchvision' } });
+    const { learningRate, headLearningRateFactor: classifier } = plan.recipe.finetune;
+    expect(learningRate.scaling).toBe('linear');
+    expect(RATES.finetuned).toContainEqual({ base: learningRate.base, classifier });
     expect([plan.recipe.views.blur, recipe.views.blur]).toEqual([false, false]);
   });
 });
