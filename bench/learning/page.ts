@@ -49,7 +49,9 @@ function rulesOf(plans: Plan[]): string {
   training, checkpoints. Lightly's from the start of its process to the end of the training, decoding left out, with the faster of no and one
   loader worker. One side after the other.
 - **±** is the standard deviation over draws and seeds. Differences are paired by seed and draw; their interval (95 %, Student's t) takes the pairs for
-  independent, which those of one seed are not quite. Ours counts as worse where the whole interval lies below 0.`;
+  independent, which those of one seed are not quite, and does not know that another pretraining would have come out otherwise. Where all labels are taken there
+  are only as many pairs as seeds: two leave an interval that excludes nothing, so read the differences there. Ours counts as worse where the whole
+  interval lies below 0.`;
 }
 
 function sectionOf(results: Record<string, Kept>, plan: Plan, seeds: number[]): string {
