@@ -50,8 +50,9 @@ function rulesOf(plans: Plan[]): string {
   loader worker. One side after the other.
 - **±** is the standard deviation over draws and seeds. Differences are paired by seed and draw; their interval (95 %, Student's t) takes the pairs for
   independent, which those of one seed are not quite, and does not know that another pretraining would have come out otherwise. Where all labels are taken there
-  are only as many pairs as seeds: two leave an interval that excludes nothing, so read the differences there. Ours counts as worse where the whole
-  interval lies below 0.`;
+  are only as many pairs as seeds: two leave an interval that excludes almost nothing, so read the differences there. Ours counts as worse where the whole
+  interval lies below 0; "yes" means that none does, not that both sides are shown to be equal.
+- **Load** beside a machine: of the minute before that part began.`;
 }
 
 function sectionOf(results: Record<string, Kept>, plan: Plan, seeds: number[]): string {
