@@ -16,6 +16,7 @@ const Metadata = z.object({
     selectiveKernel: z.literal(true).optional(),
     shortcut: z.literal('torchvision').optional(),
     padding: z.literal('torchvision').optional(),
+    colours: z.literal('torchvision').optional(),
   }),
   headLayers: z.int().min(0).max(3),
   projection: z.int().min(1).max(4096),

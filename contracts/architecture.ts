@@ -14,6 +14,7 @@ function architecture({ depth, width, stem: wanted, ...options }: EncoderRecipe,
   if (options.selectiveKernel && hasBottlenecks(depth)) encoder.selectiveKernel = true;
   if (options.shortcut === 'torchvision' && !hasBottlenecks(depth)) encoder.shortcut = 'torchvision';
   if (options.padding === 'torchvision' && stem === 'imagenet') encoder.padding = 'torchvision';
+  if (options.colours === 'torchvision') encoder.colours = 'torchvision';
   return { encoder, ...head, size };
 }
 

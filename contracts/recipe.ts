@@ -75,6 +75,10 @@ const Encoder = z.strictObject({
     .enum(['simclr', 'torchvision'])
     .default('simclr')
     .describe('of the imagenet stem’s pool where a side is even: right and below only, or all around; convolutions are alike'),
+  colours: z
+    .enum(['simclr', 'torchvision'])
+    .default('simclr')
+    .describe('as the network sees them: 0 to 1, or less ImageNet’s mean and by its deviation, as torchvision’s own weights were taught'),
 });
 
 const Optimizer = z.enum(['lars', 'momentum', 'adamw']);
@@ -99,7 +103,7 @@ const Pretrain = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'a .safetensors file whose encoder pretraining starts from: of `npx fewlabels export`, or with the names of PyTorch’s ResNet; torchvision’s own want encoder.shortcut and padding torchvision, and were taught with normalised colours',
+      'a .safetensors file whose encoder pretraining starts from: of `npx fewlabels export`, or with the names of PyTorch’s ResNet; torchvision’s own want encoder.shortcut, padding and colours torchvision',
     ),
   epochs: Epochs.default(20),
   batch: z.int().min(2).max(65_536).default(64).describe('N images a step; the loss sees 2N views'),

@@ -11,10 +11,11 @@ import type { ViewLaws } from './views.ts';
 export type Architecture = {
   encoder: Pick<EncoderRecipe, 'depth' | 'width'> & {
     stem: 'small' | 'imagenet';
-    /** These three are there only where the network is not SimCLR's plain one: older files have none of them. */
+    /** These four are there only where the network is not SimCLR's plain one: older files have none of them. */
     selectiveKernel?: true;
     shortcut?: 'torchvision';
     padding?: 'torchvision';
+    colours?: 'torchvision';
   };
   /** Layers of the projection head kept in front of the classifier, or all of them for a representation. */
   headLayers: number;

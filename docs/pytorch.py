@@ -1,7 +1,7 @@
 """Networks of fewlabels in PyTorch, from files that `fewlabels export` wrote.
 
     model, facts = load("student-pytorch.safetensors")
-    logits = model(images)        # float32 RGB from 0 to 1, [B, 3, size, size]: no mean is taken off, nothing is divided
+    logits = model(images)        # float32 RGB from 0 to 1, [B, 3, size, size]: a mean is taken off inside, if at all
     facts["classes"][logits[0].argmax()]
     torch.softmax(logits / float(facts.get("temperature", 1)), 1)
 
@@ -18,6 +18,8 @@ from torch import nn
 from torch.nn import functional as F
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 200: (3, 24, 36, 3)}
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours, where the encoder's are torchvision's
 
 
 class ShortcutPool(nn.Module):
@@ -80,6 +82,7 @@ class Network(nn.Module):
     def __init__(self, encoder: dict, headLayers: int, classes: int, **_rest):  # noqa: N803, names as they are in the file
         super().__init__()
         self.stem = encoder["stem"]
+        self.colours = encoder.get("colours", "simclr")
         self.same = encoder.get("padding", "simclr") == "simclr"
         bottleneck = encoder["depth"] >= 50
         channels = [max(8, int(64 * 2**group * encoder["width"] + 0.5)) for group in range(4)]
@@ -108,6 +111,8 @@ class Network(nn.Module):
         self.fc = nn.Linear(source, classes) if classes else nn.Identity()
 
     def forward(self, x):
+        if self.colours == "torchvision":
+            x = (x - x.new_tensor(MEAN).view(3, 1, 1)) / x.new_tensor(DEVIATION).view(3, 1, 1)
         for i in range(1, self.convolutions + 1):
             x = F.relu(getattr(self, f"bn{i}")(getattr(self, f"conv{i}")(x)))
         if self.stem == "imagenet":

@@ -70,11 +70,11 @@ type Section = Record<string, unknown>;
 type Written = Record<'encoder' | 'views' | 'finetune', Section> & { name: string; seed: number; images: { size: number } };
 
 /**
- * Without what only our side goes by: lightly's crops and shortcuts are torchvision's, its rates `RATES`, its precision float32; its
+ * Without what only our side goes by: lightly's crops, shortcuts and colours are torchvision's, its rates `RATES`, its precision float32; its
  * classifier stands on the encoder, and it distils nothing.
  */
 export function sharedBy({ encoder, views, finetune, ...rest }: Omit<Written, 'name' | 'seed' | 'images'>): object {
-  const { shortcut: _shortcut, ...network } = encoder;
+  const { shortcut: _shortcut, colours: _colours, ...network } = encoder;
   const { crop: _crop, ...changes } = views;
   const { learningRate: _rate, headLearningRateFactor: _factor, fromHeadLayer: _head, ...budget } = finetune;
   const { distill: _distill, compute: _compute, ...shared } = rest as Section;

@@ -1,6 +1,7 @@
 /** `fewlabels export RUN` */
 import { rename, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { Architecture } from '../../contracts/trainer.ts';
 import { toPytorch } from '../../learning/interchange.ts';
 import { decodeSafetensors, encodeSafetensors, type SafetensorsFile } from '../../learning/safetensors.ts';
 import { modelBytes } from '../model-file.ts';
@@ -26,12 +27,18 @@ export async function exportModel({ terminal, ...context }: Context, model: stri
   terminal.print(file);
 }
 
+const INPUT = 'float32 RGB from 0 to 1, [B, 3, size, size]';
+/** docs/pytorch.py does it; torchvision's own networks leave it to their user. */
+const NORMALISED = `${INPUT}, then less ImageNet's mean and by its deviation, as torchvision's Normalize has them`;
+
 /** As it is, or the same weights under PyTorch's names; what one must know to use them stays in the metadata. */
 function exportedAs(names: ExportOptions['names'], bytes: Buffer, model: string): Uint8Array {
   const { tensors, metadata } = decoded(bytes, model);
   if (names === 'fewlabels') return bytes;
   const { kind: _kind, ...known } = metadata;
-  return encodeSafetensors(toPytorch(tensors), { format: 'pt', input: 'float32 RGB from 0 to 1, [B, 3, size, size]', ...known });
+  const { encoder } = JSON.parse(metadata.architecture ?? '{}') as Partial<Architecture>;
+  const input = encoder?.colours === 'torchvision' ? NORMALISED : INPUT;
+  return encodeSafetensors(toPytorch(tensors), { format: 'pt', input, ...known });
 }
 
 function decoded(bytes: Buffer, model: string): SafetensorsFile {

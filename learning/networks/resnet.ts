@@ -1,7 +1,8 @@
 /**
  * ResNet as SimCLR builds it (google-research/simclr, tf2/resnet.py): activation after the sum, stride on the 3×3 convolution, a
  * projection shortcut in the first block of every group, no biases, last gamma of each residual branch 0. With selective kernels it has
- * the stem and the shortcuts of ResNet-D (He et al. 2018, arXiv 1812.01187) too. `shortcut` and `padding` make it torchvision's.
+ * the stem and the shortcuts of ResNet-D (He et al. 2018, arXiv 1812.01187) too. `shortcut`, `padding` and `colours` make it
+ * torchvision's.
  */
 import type { Architecture } from '../../contracts/trainer.ts';
 import { globalAveragePool, shortcutPool, stemPool } from '../ops/pool.ts';
@@ -22,6 +23,9 @@ const BLOCKS = {
 } as const;
 const isBottleneck = ({ depth }: Encoder) => depth >= 50;
 
+/** Of ImageNet's training images, red, green and blue, each 0 to 1: what torchvision's weights were taught with. */
+const IMAGENET_COLOURS = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
+
 /** Channels at a width multiplier: rounded, at least 8. */
 const channels = (base: number, { width }: Encoder) => Math.max(8, Math.round(base * width));
 const outputOf = (group: number, encoder: Encoder) => channels(64 * 2 ** group, encoder) * (isBottleneck(encoder) ? 4 : 1);
@@ -39,8 +43,14 @@ export function resnet(encoder: Encoder): Layer {
     Array.from({ length: count }, (_, i) => block(`encoder/group${group + 1}/block${i + 1}`, group, i === 0, encoder)),
   );
   const pool: Layer = { parameters: [], apply: (_values, x) => globalAveragePool(x) };
-  return chain(stem(encoder), ...groups, pool);
+  return chain(colours(encoder), stem(encoder), ...groups, pool);
 }
+
+/** What the first convolution sees of the pixels. Torchvision's: dark is below 0, so that the zeros around an image are no black frame. */
+const colours = (encoder: Encoder): Layer => ({
+  parameters: [],
+  apply: (_values, x) => (encoder.colours === 'torchvision' ? tf.div(tf.sub(x, IMAGENET_COLOURS.mean), IMAGENET_COLOURS.deviation) : x),
+});
 
 function stem(encoder: Encoder): Layer {
   const width = channels(64, encoder);

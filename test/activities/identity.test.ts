@@ -38,6 +38,7 @@ test('representationOf: what changes the weights counts', () => {
     { encoder: { depth: 50 } },
     { encoder: { depth: 50, selectiveKernel: true } },
     { encoder: { shortcut: 'torchvision' } },
+    { encoder: { colours: 'torchvision' } },
     { encoder: { stem: 'imagenet' } },
     { encoder: { stem: 'imagenet', padding: 'torchvision' } },
     { pretrain: { headLayers: 2 } },

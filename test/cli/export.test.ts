@@ -27,6 +27,16 @@ test('fewlabels export: the student under PyTorch’s names, with what one must 
   expect(tensors['layer4.1.conv2.weight']?.shape).toEqual([32, 32, 3, 3]);
   expect(tensors['fc.weight']?.shape).toEqual([2, 32]);
   expect(metadata).toMatchObject({ format: 'pt', classes: '["dark","bright"]', architecture: JSON.stringify(STUDENT) });
+  expect(metadata.input).toBe('float32 RGB from 0 to 1, [B, 3, size, size]');
+}, 60_000);
+
+test('fewlabels export: where the colours are torchvision’s, the file says what torchvision’s own networks want', async () => {
+  const { tensors, metadata } = decodeSafetensors(await readFile(join(folder, 'student.safetensors')));
+  const architecture = JSON.stringify({ ...STUDENT, encoder: { ...STUDENT.encoder, colours: 'torchvision' } });
+  await writeFile(join(folder, 'colours.safetensors'), encodeSafetensors(tensors, { ...metadata, architecture }));
+  const { out } = await inFolder('export', 'colours.safetensors', '--output', 'colours-pytorch.safetensors');
+  const exported = decodeSafetensors(await readFile(out.trim()));
+  expect(exported.metadata).toMatchObject({ architecture, input: expect.stringMatching(/less ImageNet's mean and by its deviation/) });
 }, 60_000);
 
 test('fewlabels export: a file that cannot be written, and a model that is none, are bad input', async () => {

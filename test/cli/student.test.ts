@@ -27,7 +27,7 @@ function fileOf(architecture: Architecture): Buffer {
 
 test.each<Architecture['encoder']>([
   { depth: 18, width: 0.0625, stem: 'small' },
-  { depth: 18, width: 0.0625, stem: 'imagenet', shortcut: 'torchvision', padding: 'torchvision' },
+  { depth: 18, width: 0.0625, stem: 'imagenet', shortcut: 'torchvision', padding: 'torchvision', colours: 'torchvision' },
   { depth: 101, width: 0.0625, stem: 'imagenet', selectiveKernel: true },
 ])('openStudent: %o answers as its network does', async (encoder) => {
   const architecture = architectureOf(encoder);

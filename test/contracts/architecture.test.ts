@@ -16,11 +16,22 @@ test('representationArchitecture: of a plain network nothing is said that older 
 });
 
 test('representationArchitecture: options are kept where they change the network, and left out where they do not', () => {
-  const torchvision = { shortcut: 'torchvision', padding: 'torchvision' } as const;
+  const torchvision = { shortcut: 'torchvision', padding: 'torchvision', colours: 'torchvision' } as const;
   expect(encoderOf({ width: 1, ...torchvision }, 224)).toEqual({ depth: 18, width: 1, stem: 'imagenet', ...torchvision });
-  expect(encoderOf({ width: 1, ...torchvision }, 32)).toEqual({ depth: 18, width: 1, stem: 'small', shortcut: 'torchvision' });
+  expect(encoderOf({ width: 1, ...torchvision }, 32)).toEqual({
+    depth: 18,
+    width: 1,
+    stem: 'small',
+    shortcut: 'torchvision',
+    colours: 'torchvision',
+  });
   const deep = { depth: 50, width: 1, selectiveKernel: true } as const;
-  expect(encoderOf({ ...deep, ...torchvision }, 224)).toEqual({ ...deep, stem: 'imagenet', padding: 'torchvision' });
+  expect(encoderOf({ ...deep, ...torchvision }, 224)).toEqual({
+    ...deep,
+    stem: 'imagenet',
+    padding: 'torchvision',
+    colours: 'torchvision',
+  });
   expect(encoderOf({ depth: 50, width: 1 })).toEqual({ depth: 50, width: 1, stem: 'small' });
 });
 

@@ -100,6 +100,23 @@ test.each<[Encoder, number[]]>([
   expect(output.shape).toEqual(shape);
 });
 
+test('encoderOf: torchvision’s colours are those of its Normalize, of the pixels alone', () => {
+  const plain = encoderOf({ encoder: tiny });
+  const other = encoderOf({ encoder: { ...tiny, colours: 'torchvision' } });
+  expect(other.parameters).toEqual(plain.parameters);
+  const state = initialState(plain.parameters, 1);
+  const images = noise([2, 16, 16, 3], 3);
+  const normalised = tf.stack(
+    [0.485, 0.456, 0.406].map((mean, i) => tf.div(tf.sub(tf.gather(images, i, 3), mean), [0.229, 0.224, 0.225][i]!)),
+    3,
+  );
+  for (const training of [true, false]) {
+    const features = other.apply(state, images, { training }).output;
+    expect(distance(features, plain.apply(state, normalised, { training }).output)).toBeLessThan(1e-5);
+    expect(distance(features, plain.apply(state, images, { training }).output)).toBeGreaterThan(0.01);
+  }
+});
+
 test('networkOf: a fresh network does not depend on its residual branches, their last gamma being 0', () => {
   const network = encoderOf({ encoder: tiny });
   const state = initialState(network.parameters, 1);
