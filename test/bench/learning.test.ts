@@ -178,7 +178,7 @@ describe('the two sides', () => {
     const { name: _name, seed: _seed, images: _images, ...others } = rest;
     const rulesOf = (change: object = {}) => JSON.stringify(sharedBy({ ...others, encoder, views, finetune, ...change }));
     const ours = [
-      { encoder: { ...encoder, shortcut: 'simclr', colours: 'simclr' } },
+      { encoder: { ...encoder, shortcut: 'simclr', colours: 'torchvision' } },
       { views: { ...views, crop: 'simclr' } },
       { finetune: { ...finetune, learningRate: { base: 9, scaling: 'none' }, headLearningRateFactor: 9, fromHeadLayer: 0 } },
       { distill: {}, compute: {} },
@@ -199,7 +199,7 @@ describe('the two sides', () => {
     const { name: _name, images: _images, views: _views, ...same } = recipe;
     expect(plan.recipe).toMatchObject(same);
     expect(plan.recipe.compute.precision).toBe('float32');
-    expect(plan.recipe).toMatchObject({ encoder: { shortcut: 'torchvision', colours: 'torchvision' }, views: { crop: 'torchvision' } });
+    expect(plan.recipe).toMatchObject({ encoder: { shortcut: 'torchvision' }, views: { crop: 'torchvision' } });
     const { learningRate, headLearningRateFactor: classifier } = plan.recipe.finetune;
     expect(learningRate.scaling).toBe('linear');
     expect(RATES.finetuned).toContainEqual({ base: learningRate.base, classifier });
