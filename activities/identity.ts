@@ -92,6 +92,7 @@ export function classifierOf({
     ...both,
     accumulate: unlessOne(both.accumulate),
     labelSmoothing: both.labelSmoothing || undefined,
+    classifierInit: both.classifierInit === 'uniform' ? both.classifierInit : undefined,
     classWeights: both.classWeights === 'none' ? undefined : both.classWeights,
     contrastive: both.contrastive.weight > 0 ? both.contrastive : undefined,
     stopping: stopped ? { patience: both.stopping.patience } : undefined, // what is held out is a matter of the labels

@@ -146,6 +146,10 @@ const Finetune = z.strictObject({
     .max(1_000)
     .default(1)
     .describe('the new classification layer learns at so many times learningRate: below 1 slower than the rest'),
+  classifierInit: z
+    .enum(['zeros', 'uniform'])
+    .default('zeros')
+    .describe('its first weights: 0, as SimCLR’s; or within ±1/√features, as PyTorch’s: better with many labels and few steps'),
   weightDecay: z.number().min(0).max(1).default(0),
   accumulate: Accumulate.describe(
     'parts of a batch, one after the other, in the memory of one: the same gradient but for batch norm and the contrastive loss, which see a part at a time; batch norm goes by the statistics of pretraining where a part has fewer than 16 images',

@@ -28,7 +28,7 @@ export async function finetune(job: FinetuneJob, around: Surroundings): Promise<
   const { architecture, finetune: settings, shards, baseline } = job;
   const { optimizer: name = settings.optimizer, learningRate, weightDecay } = baseline ? settings.baseline : settings; // an older job names none
   const plan = planTraining({ ...settings, learningRate, images: imagesIn(shards) });
-  const network = networkOf(architecture);
+  const network = networkOf(architecture, settings.classifierInit); // an older job has none
   const classifierRate = baseline ? 1 : settings.headLearningRateFactor;
   const trained = baseline ? 'all' : (settings.train ?? 'all'); // a job of an older version has none
   const optimizer = optimizerOf(name, trainedParameters(network, trained), { weightDecay, classifierRate });

@@ -1,4 +1,5 @@
 /** What stands on the encoder: SimCLRv2's projection head while pretraining, some of its layers and a classifier afterwards. */
+import type { Recipe } from '../../contracts/recipe.ts';
 import { chain, dense, type Layer, norm, rectifier } from './layers.ts';
 
 /**
@@ -22,7 +23,16 @@ export function keptHead(features: number, layers: number): Layer {
 const projectionDense = (layer: number, from: number, to: number) =>
   dense(`head/layer${layer}/dense`, from, to, { kind: 'normal', deviation: 0.01 }, false);
 
-/** Classifier, [B, F] → logits [B, classes]: dense with bias, zeros at first, so that the first loss is ln(classes). */
-export function classifierHead(features: number, classes: number): Layer {
-  return dense('classifier/dense', features, classes, { kind: 'zeros' }, true);
+/** How a classification layer begins: zeros, so that the first loss is ln(classes); `uniform` within ±1/√F, as PyTorch's nn.Linear. */
+export type ClassifierInit = Recipe['finetune']['classifierInit'];
+
+/** Classifier, [B, F] → logits [B, classes]: dense with bias, which begins at zero. */
+export function classifierHead(features: number, classes: number, init: ClassifierInit = 'zeros'): Layer {
+  return dense(
+    'classifier/dense',
+    features,
+    classes,
+    init === 'zeros' ? { kind: 'zeros' } : { kind: 'uniform', within: features ** -0.5 },
+    true,
+  );
 }

@@ -2,7 +2,7 @@
 import type { Architecture } from '../../contracts/trainer.ts';
 import { hand } from '../ops/native.ts';
 import type { Tensor } from '../tensorflow.ts';
-import { classifierHead, keptHead, projectionHead } from './heads.ts';
+import { type ClassifierInit, classifierHead, keptHead, projectionHead } from './heads.ts';
 import { chain, type Layer } from './layers.ts';
 import type { ParameterSpec, State } from './parameters.ts';
 import { featureCount, resnet } from './resnet.ts';
@@ -23,11 +23,11 @@ export type Network = {
   ): { output: Tensor; embeddings: Tensor; statistics: State };
 };
 
-/** Encoder with its whole projection head (classes 0), or with the head layers it keeps and a classifier. */
-export function networkOf({ encoder, headLayers, projection, classes }: Architecture): Network {
+/** Encoder with its whole projection head (classes 0), or with the head layers it keeps and a classifier, which begins as `init` says. */
+export function networkOf({ encoder, headLayers, projection, classes }: Architecture, init?: ClassifierInit): Network {
   const features = featureCount(encoder);
   if (classes === 0) return asNetwork(chain(resnet(encoder), projectionHead(features, headLayers, projection)));
-  return asNetwork(chain(resnet(encoder), keptHead(features, headLayers)), classifierHead(features, classes));
+  return asNetwork(chain(resnet(encoder), keptHead(features, headLayers)), classifierHead(features, classes, init));
 }
 
 /** D, the width of what contrastive pretraining compares: the projection, or the features where there is no head. */

@@ -9,14 +9,15 @@ export type State = Record<string, Tensor>;
 export type Role = 'kernel' | 'bias' | 'gamma' | 'beta' | 'mean' | 'variance' | 'queue';
 export type Part = 'encoder' | 'head' | 'classifier';
 /**
- * `scaled`: truncated normal of variance 1/fanIn (variance scaling, scale 1, fan in). `directions`: rows of length 1, all directions
- * equally likely. `copy`: what another parameter begins with.
+ * `scaled`: truncated normal of variance 1/fanIn (variance scaling, scale 1, fan in). `uniform`: within ±`within`. `directions`: rows of
+ * length 1, all directions equally likely. `copy`: what another parameter begins with.
  */
 export type Initial =
   | { kind: 'zeros' }
   | { kind: 'ones' }
   | { kind: 'normal'; deviation: number }
   | { kind: 'scaled'; fanIn: number }
+  | { kind: 'uniform'; within: number }
   | { kind: 'directions' }
   | { kind: 'copy'; of: ParameterSpec };
 
@@ -37,6 +38,7 @@ export function initialValue(spec: ParameterSpec, seed: number): Float32Array {
   if (initial.kind === 'ones') return values.fill(1);
   const random = randomStream(seed, 'weights', spec.name);
   if (initial.kind === 'directions') return fillDirections(values, spec.shape[1] ?? 1, random);
+  if (initial.kind === 'uniform') return values.map(() => (2 * random.uniform() - 1) * initial.within);
   const cut = initial.kind === 'scaled' ? 2 : Infinity;
   const deviation = initial.kind === 'scaled' ? Math.sqrt(1 / initial.fanIn) / CUT_DEVIATION : initial.deviation;
   for (let i = 0; i < values.length; i++) {

@@ -104,12 +104,13 @@ test('an option that is off is no part of a key, and one that is on is', () => {
     classifierOf({ ...recipeOf(), images, labels, representation }).slice,
     studentOf({ ...recipeOf(), ...chain, representation }).slice,
   );
-  expect(off).not.toMatch(/memory|accumulate|labelSmoothing|classWeights|contrastive|stopping|probeEpochs/);
+  expect(off).not.toMatch(/memory|accumulate|labelSmoothing|classifierInit|classWeights|contrastive|stopping|probeEpochs/);
   for (const change of [{ memory: { size: 64 } }, { accumulate: 2 }])
     expect(representationKey({ pretrain: { ...pretrain, ...change } })).not.toBe(representationKey());
   for (const change of [
     { accumulate: 2 },
     { labelSmoothing: 0.1 },
+    { classifierInit: 'uniform' as const },
     { classWeights: 'balanced' as const },
     { contrastive: { weight: 0.1 } },
   ]) {

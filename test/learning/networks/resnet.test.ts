@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Architecture } from '../../../contracts/trainer.ts';
 import { encoderOf, networkOf } from '../../../learning/networks/network.ts';
-import { initialState, isTrainable, type ParameterSpec, sizeOf } from '../../../learning/networks/parameters.ts';
+import { initialState, initialValue, isTrainable, type ParameterSpec, sizeOf } from '../../../learning/networks/parameters.ts';
 import { tf } from '../../../learning/tensorflow.ts';
 import { distance, noise, valuesOf } from '../tensors.ts';
 
@@ -171,5 +171,17 @@ describe('initialState', () => {
     expect(valuesOf(state['classifier/dense/kernel']!).every((value) => value === 0)).toBe(true);
     expect(valuesOf(state['encoder/stem/norm/variance']!).every((value) => value === 1)).toBe(true);
     expect(valuesOf(state['encoder/group1/block1/norm2/gamma']!).every((value) => value === 0)).toBe(true);
+  });
+
+  test('initialState: or the classification layer is drawn evenly from ±1/√features', () => {
+    const { parameters: drawn } = networkOf({ ...architecture(), classes: 1_000 }, 'uniform');
+    const kernel = drawn.find(({ name }) => name === 'classifier/dense/kernel')!;
+    const within = kernel.shape[0]! ** -0.5;
+    const values = Array.from(initialValue(kernel, 5));
+    expect(Math.max(...values.map(Math.abs))).toBeLessThanOrEqual(within);
+    const variance = values.reduce((sum, value) => sum + value ** 2, 0) / values.length;
+    expect(variance / (within ** 2 / 3)).toBeCloseTo(1, 1);
+    expect(Math.abs(values.reduce((sum, value) => sum + value, 0) / values.length) / within).toBeLessThan(0.02);
+    expect(drawn.filter(({ initial }) => initial.kind === 'uniform')).toEqual([kernel]);
   });
 });
