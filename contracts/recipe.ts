@@ -78,7 +78,7 @@ const Encoder = z.strictObject({
   colours: z
     .enum(['simclr', 'torchvision'])
     .default('simclr')
-    .describe('as the network sees them: 0 to 1, or less ImageNet’s mean and by its deviation, as torchvision’s own weights were taught'),
+    .describe('of the input: 0 to 1, or minus ImageNet’s mean, divided by its deviation, as torchvision’s weights were taught'),
 });
 
 const Optimizer = z.enum(['lars', 'momentum', 'adamw']);
@@ -149,7 +149,7 @@ const Finetune = z.strictObject({
   classifierInit: z
     .enum(['zeros', 'uniform'])
     .default('zeros')
-    .describe('its first weights: 0, as SimCLR’s; or within ±1/√features, as PyTorch’s: better with many labels and few steps'),
+    .describe('first weights of the classification layer: 0, as SimCLR’s; or within ±1/√features, as PyTorch’s'),
   weightDecay: z.number().min(0).max(1).default(0),
   accumulate: Accumulate.describe(
     'parts of a batch, one after the other, in the memory of one: the same gradient but for batch norm and the contrastive loss, which see a part at a time; batch norm goes by the statistics of pretraining where a part has fewer than 16 images',

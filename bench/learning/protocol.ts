@@ -76,7 +76,7 @@ type Written = Record<'encoder' | 'views' | 'finetune', Section> & { name: strin
 export function sharedBy({ encoder, views, finetune, ...rest }: Omit<Written, 'name' | 'seed' | 'images'>): object {
   const { shortcut: _shortcut, colours: _colours, ...network } = encoder;
   const { crop: _crop, ...changes } = views;
-  const { learningRate: _rate, headLearningRateFactor: _factor, fromHeadLayer: _head, ...budget } = finetune;
+  const { learningRate: _rate, headLearningRateFactor: _factor, classifierInit: _init, fromHeadLayer: _head, ...budget } = finetune;
   const { distill: _distill, compute: _compute, ...shared } = rest as Section;
   return { ...shared, encoder: network, views: changes, finetune: budget };
 }

@@ -29,23 +29,23 @@ export async function exportModel({ terminal, ...context }: Context, model: stri
 
 const INPUT = 'float32 RGB from 0 to 1, [B, 3, size, size]';
 /** docs/pytorch.py does it; torchvision's own networks leave it to their user. */
-const NORMALISED = `${INPUT}, then less ImageNet's mean and by its deviation, as torchvision's Normalize has them`;
+const NORMALISED = `${INPUT}, then minus ImageNet's mean, divided by its standard deviation, as torchvision's Normalize has them`;
 
 /** As it is, or the same weights under PyTorch's names; what one must know to use them stays in the metadata. */
 function exportedAs(names: ExportOptions['names'], bytes: Buffer, model: string): Uint8Array {
-  const { tensors, metadata } = decoded(bytes, model);
+  const { tensors, metadata, encoder } = decoded(bytes, model);
   if (names === 'fewlabels') return bytes;
   const { kind: _kind, ...known } = metadata;
-  const { encoder } = JSON.parse(metadata.architecture ?? '{}') as Partial<Architecture>;
-  const input = encoder?.colours === 'torchvision' ? NORMALISED : INPUT;
+  const input = encoder.colours === 'torchvision' ? NORMALISED : INPUT;
   return encodeSafetensors(toPytorch(tensors), { format: 'pt', input, ...known });
 }
 
-function decoded(bytes: Buffer, model: string): SafetensorsFile {
+function decoded(bytes: Buffer, model: string): SafetensorsFile & Pick<Architecture, 'encoder'> {
   const refuse = (reason: string) => new BadInput(`Cannot export "${model}" as it must be a model of fewlabels: ${reason}`);
   try {
     const file = decodeSafetensors(bytes);
-    if (file.metadata.architecture) return file;
+    const architecture = JSON.parse(file.metadata.architecture ?? 'null') as Architecture | null;
+    if (architecture?.encoder) return { ...file, encoder: architecture.encoder };
   } catch (error) {
     throw refuse((error as Error).message);
   }

@@ -180,7 +180,15 @@ describe('the two sides', () => {
     const ours = [
       { encoder: { ...encoder, shortcut: 'simclr', colours: 'torchvision' } },
       { views: { ...views, crop: 'simclr' } },
-      { finetune: { ...finetune, learningRate: { base: 9, scaling: 'none' }, headLearningRateFactor: 9, fromHeadLayer: 0 } },
+      {
+        finetune: {
+          ...finetune,
+          learningRate: { base: 9, scaling: 'none' },
+          headLearningRateFactor: 9,
+          classifierInit: 'uniform',
+          fromHeadLayer: 0,
+        },
+      },
       { distill: {}, compute: {} },
     ];
     for (const change of ours) expect(rulesOf(change)).toBe(rulesOf());

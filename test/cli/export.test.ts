@@ -36,7 +36,10 @@ test('fewlabels export: where the colours are torchvision’s, the file says wha
   await writeFile(join(folder, 'colours.safetensors'), encodeSafetensors(tensors, { ...metadata, architecture }));
   const { out } = await inFolder('export', 'colours.safetensors', '--output', 'colours-pytorch.safetensors');
   const exported = decodeSafetensors(await readFile(out.trim()));
-  expect(exported.metadata).toMatchObject({ architecture, input: expect.stringMatching(/less ImageNet's mean and by its deviation/) });
+  expect(exported.metadata).toMatchObject({
+    architecture,
+    input: expect.stringMatching(/minus ImageNet's mean, divided by its standard deviation/),
+  });
 }, 60_000);
 
 test('fewlabels export: a file that cannot be written, and a model that is none, are bad input', async () => {
@@ -44,6 +47,11 @@ test('fewlabels export: a file that cannot be written, and a model that is none,
   await writeFile(join(folder, 'text.safetensors'), 'this is no model at all');
   const { status, err } = await inFolder('export', 'text.safetensors');
   expect([status, err]).toEqual([2, expect.stringContaining('✖ Cannot export "text.safetensors"')]);
+  for (const architecture of ['null', 'depth 18']) {
+    await writeFile(join(folder, 'other.safetensors'), encodeSafetensors({}, { architecture }));
+    const other = await inFolder('export', 'other.safetensors');
+    expect([other.status, other.err]).toEqual([2, expect.stringContaining('✖ Cannot export "other.safetensors"')]);
+  }
 }, 60_000);
 
 test('fewlabels check: a start that is missing or of another encoder is told before anything starts', async () => {

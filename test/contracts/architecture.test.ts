@@ -48,4 +48,6 @@ test('studentArchitecture: has the teacher’s kernels unless it is said or its 
   expect(student({ width: 0.5 })).toEqual({ depth: 50, width: 0.5, stem: 'small', selectiveKernel: true });
   expect(student({ selectiveKernel: false })).toEqual({ depth: 50, width: 1, stem: 'small' });
   expect(student({ depth: 18 })).toEqual({ depth: 18, width: 1, stem: 'small' });
+  const colours = recipeOf({ encoder: { depth: 50, width: 1, colours: 'torchvision' }, distill: { student: { depth: 18 } } });
+  expect(studentArchitecture(colours, 32, 2).encoder).toEqual({ depth: 18, width: 1, stem: 'small', colours: 'torchvision' });
 });
