@@ -1,7 +1,7 @@
 """Networks of fewlabels in PyTorch, from files that `fewlabels export` wrote.
 
     model, facts = load("student-pytorch.safetensors")
-    logits = model(images)        # float32 RGB from 0 to 1, [B, 3, size, size]: a mean is taken off inside, if at all
+    logits = model(images)        # float32 RGB from 0 to 1, [B, 3, size, size]: do not normalise them, the network does where it learnt so
     facts["classes"][logits[0].argmax()]
     torch.softmax(logits / float(facts.get("temperature", 1)), 1)
 

@@ -71,7 +71,7 @@ type Written = Record<'encoder' | 'views' | 'finetune', Section> & { name: strin
 
 /**
  * Without what only our side goes by: lightly's crops, shortcuts and colours are torchvision's, its rates `RATES`, its precision float32; its
- * classifier stands on the encoder, and it distils nothing.
+ * classifier begins as PyTorch's and stands on the encoder, and it distils nothing.
  */
 export function sharedBy({ encoder, views, finetune, ...rest }: Omit<Written, 'name' | 'seed' | 'images'>): object {
   const { shortcut: _shortcut, colours: _colours, ...network } = encoder;

@@ -28,8 +28,7 @@ export async function exportModel({ terminal, ...context }: Context, model: stri
 }
 
 const INPUT = 'float32 RGB from 0 to 1, [B, 3, size, size]';
-/** docs/pytorch.py does it; torchvision's own networks leave it to their user. */
-const NORMALISED = `${INPUT}, then minus ImageNet's mean, divided by its standard deviation, as torchvision's Normalize has them`;
+const NORMALISED = `${INPUT}; the network of docs/pytorch.py normalises it, torchvision's own want it minus ImageNet's mean, divided by its standard deviation`;
 
 /** As it is, or the same weights under PyTorch's names; what one must know to use them stays in the metadata. */
 function exportedAs(names: ExportOptions['names'], bytes: Buffer, model: string): Uint8Array {
