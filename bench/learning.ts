@@ -35,7 +35,7 @@ const QUICK_IMAGES = { train: 16, test: 4 };
 const program = new Command('npm run bench:learning --')
   .description('Compare what ours and lightly learn, on this machine. What was measured under the same rules is not measured again.')
   .option('--only <sample>', `${SAMPLES.join(' or ')} (repeatable; both without it)`, known, [])
-  .option('--seed <number>', `of a pretraining (repeatable; ${SEEDS.join(' and ')} without it)`, whole, [])
+  .option('--seed <number>', `of a pretraining (repeatable; ${SEEDS.join(', ')} without it)`, whole, [])
   .option('--quick', 'few images, one epoch, one seed, to see that it runs; the figures mean nothing and are not kept')
   .option('--out <folder>', 'keep learning.json and learning.md there, and not in bench/ and docs/')
   .exitOverride();

@@ -3,7 +3,7 @@ import type { Interval } from '../../contracts/scores.ts';
 
 /** `deviation`: of the sample (n − 1); missing for one value. */
 export type Spread = { mean: number; deviation?: number; count: number };
-/** Ours minus theirs. `interval`: 95 %, of the mean; missing for one pair. */
+/** Ours minus theirs. `interval`: 95 %, of the mean; missing for one value. */
 export type Difference = Spread & { interval?: Interval };
 
 /** Student's t with 2.5 % above it, for 1, 2, … degrees of freedom; for more than there are the last one, which is too wide then. */
@@ -23,7 +23,20 @@ export function spreadOf(values: number[]): Spread {
 }
 
 /**
- * Paired difference with the interval of a t-test.
+ * Mean difference with the interval of a t-test.
+ * @param differences  independent of one another
+ * @throws Error when there is none
+ */
+export function meanDifferenceOf(differences: number[]): Difference {
+  const spread = spreadOf(differences);
+  const { mean, deviation, count } = spread;
+  if (deviation === undefined) return spread;
+  const half = ((STUDENT[count - 2] ?? STUDENT.at(-1) ?? Number.NaN) * deviation) / Math.sqrt(count);
+  return { ...spread, interval: [mean - half, mean + half] };
+}
+
+/**
+ * The same of pairs.
  * @param ours    one score a pair
  * @param theirs  in the same order
  * @throws Error when the lists differ in length or are empty
@@ -31,9 +44,5 @@ export function spreadOf(values: number[]): Spread {
 export function differenceOf(ours: number[], theirs: number[]): Difference {
   if (ours.length !== theirs.length)
     throw new Error(`Cannot pair scores as there must be as many of each side: ${ours.length} and ${theirs.length}`);
-  const spread = spreadOf(ours.map((score, i) => score - (theirs[i] ?? Number.NaN)));
-  const { mean, deviation, count } = spread;
-  if (deviation === undefined) return spread;
-  const half = ((STUDENT[count - 2] ?? STUDENT.at(-1) ?? Number.NaN) * deviation) / Math.sqrt(count);
-  return { ...spread, interval: [mean - half, mean + half] };
+  return meanDifferenceOf(ours.map((score, i) => score - (theirs[i] ?? Number.NaN)));
 }

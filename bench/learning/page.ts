@@ -1,10 +1,10 @@
 /** docs/learning.md: rules, scores, differences and times, made from what is kept. */
-import { inWords } from '../machine.ts';
-import { type Difference, differenceOf, type Spread, spreadOf } from './differences.ts';
+import { inWords, type Machine } from '../machine.ts';
+import { type Difference, differenceOf, meanDifferenceOf, type Spread, spreadOf } from './differences.ts';
 import { type Kept, keptOf, type Plan, RATES, SCORES, type Scored, type ScoreName, SIDES } from './protocol.ts';
 
-/** One line of a table: all draws of all seeds that both sides have. `rates`: those the peer did best with, one a seed. */
-export type Line = { score: ScoreName; fraction: number; ours: Spread; lightly: Spread; difference: Difference; rates: number[] };
+/** One line of a table: all draws of all seeds that both sides have. `bySeed`: the mean difference of each; `rates`: those the peer did best with. */
+export type Line = { score: ScoreName; fraction: number; ours: Spread; lightly: Spread; bySeed: number[]; rates: number[] };
 /** Both sides of one pretraining seed. */
 type Pair = { seed: number; ours: Kept; lightly: Kept };
 
@@ -31,13 +31,17 @@ function rulesOf(plans: Plan[]): string {
   const { encoder, pretrain, finetune } = first.recipe;
   const tried = (name: keyof typeof RATES) =>
     RATES[name].map(({ base, classifier }) => (classifier === 1 ? base : `${base} (the classifier's ${classifier} of it)`)).join(' and ');
+  const own = [
+    encoder.colours === 'torchvision' ? '' : 'input (0 to 1; normalised), ',
+    finetune.classifierInit === 'uniform' ? '' : "first weights of the classifier (0; nn.Linear's), ",
+  ];
   const budget = `${finetune.epochs} epochs or ${finetune.atLeastSteps} steps, whichever is more`;
   return `## The rules
 
 - **Both**: images as this pipeline decodes them, ResNet-${encoder.depth} of width ${encoder.width} with the small stem and torchvision's shortcuts, head of ${pretrain.headLayers} layers to ${pretrain.projection}, NT-Xent at temperature ${pretrain.temperature}; ${pretrain.epochs} epochs of batch
   ${pretrain.batch}, LARS at ${pretrain.learningRate.base} · √batch, decay ${pretrain.weightDecay} (kernels only), ${pretrain.warmupEpochs} epoch of warm-up, then a cosine; float32. Views: ${views.join('; ')}; flips and
   grayscale as SimCLR has them, no blur; crops by torchvision's law. Each side has its own initialisation (variance scaling, the last γ of a block 0;
-  PyTorch's, whose kernels are √3 smaller, γ 1), resampling (bicubic; bilinear), jitter of colours (TensorFlow's; torchvision's), input (0 to 1; normalised), first weights of the classifier (0; nn.Linear's), LARS (with the decay in the gradient's norm; beside it), and way of passing the views (together; one after the other).
+  PyTorch's, whose kernels are √3 smaller, γ 1), resampling (bicubic; bilinear), jitter of colours (TensorFlow's; torchvision's), ${own.join('')}LARS (with the decay in the gradient's norm; beside it), and way of passing the views (together; one after the other).
 - **Labels**: the same images on both sides: digests of the draws are compared. Draws of one seed share a pretraining; where all labels are taken there is nothing to draw, hence one.
 - **Scores**: accuracy on the test images. Nearest neighbours (k = 200 or all, T = 0.1, by cosine) and linear probe (Nesterov momentum, 100 epochs
   or 1,000 steps) on frozen features; fine-tuned: ${budget}, batch ${finetune.batch}, crops and flips as in pretraining, Nesterov momentum
@@ -47,11 +51,11 @@ function rulesOf(plans: Plan[]): string {
   **chosen on the test images** by the mean over the draws of a seed: in its favour.
 - **Time**: of pretraining alone. Ours from the command to the committed representation, servers being up: listing, decoding, shards, views,
   training, checkpoints. Lightly's from the start of its process to the end of the training, decoding left out, with the faster of no and one
-  loader worker. One side after the other.
-- **±** is the standard deviation over draws and seeds. Differences are paired by seed and draw; their interval (95 %, Student's t) takes the pairs for
-  independent, which those of one seed are not quite, and does not know that another pretraining would have come out otherwise. Where all labels are taken there
-  are only as many pairs as seeds: two leave an interval that excludes almost nothing, so read the differences there. Ours counts as worse where the whole
-  interval lies below 0; "yes" means that none does, not that both sides are shown to be equal.
+  loader worker. One side after the other; no ratio where they ran on different processors.
+- **±** is the standard deviation over draws and seeds. Differences are paired by draw; draws of one seed share a pretraining, hence a seed counts once:
+  the interval (95 %, Student's t) is over the seeds, and says how far another pretraining and other labels would change the mean, not other test images.
+  Ours counts as worse where a whole interval lies below 0, of a line or of the mean of all lines; "yes" takes
+  ${ENOUGH_SEEDS} seeds and means that none does, not that both sides are shown to be equal.
 - **Load** beside a machine: of the minute before that part began.`;
 }
 
@@ -70,13 +74,16 @@ function sectionOf(results: Record<string, Kept>, plan: Plan, seeds: number[]): 
   if (pairs.length === 0) return [title, ...absent].join('\n\n');
   const lines = linesOf(pairs);
   const times = table(['seed', 'ours, s', 'lightly, s', 'ratio', 'loader workers', 'measured on'], pairs.map(timesOf));
+  const ratios = pairs.flatMap((pair) => ratioOf(pair) ?? []);
   const machines = [...new Set(pairs.flatMap(({ ours, lightly }) => [inWords(ours.machine), inWords(lightly.machine)]))];
   return [
     title,
     ...absent,
     verdictOf(lines),
     table(HEADINGS, lines.map(cellsOf)),
-    `Pretraining, wall-clock: ours takes ${spreadOf(pairs.map(ratioOf)).mean.toFixed(2)} of lightly's time.`,
+    ratios.length === 0
+      ? 'Pretraining, wall-clock: no seed has both sides on one processor.'
+      : `Pretraining, wall-clock: ours takes ${spreadOf(ratios).mean.toFixed(2)} of lightly's time.`,
     times,
     machines.map((machine) => `- on ${machine}`).join('\n'),
   ].join('\n\n');
@@ -91,7 +98,8 @@ export function linesOf(pairs: Pick<Pair, 'ours' | 'lightly'>[]): Line[] {
       const theirs = pairs.map(({ lightly }) => bestOf(lightly.scores, score, fraction));
       const [ours, lightly] = [mine, theirs].map((all) => all.flatMap(({ accuracies }) => accuracies)) as [number[], number[]];
       const rates = theirs.flatMap(({ rate }) => (rate === undefined ? [] : [rate]));
-      return { score, fraction, ours: spreadOf(ours), lightly: spreadOf(lightly), difference: differenceOf(ours, lightly), rates };
+      const bySeed = mine.map(({ accuracies }, i) => differenceOf(accuracies, theirs[i]?.accuracies ?? []).mean);
+      return { score, fraction, ours: spreadOf(ours), lightly: spreadOf(lightly), bySeed, rates };
     }),
   );
 }
@@ -104,33 +112,49 @@ export function bestOf(scores: Scored[], score: ScoreName, fraction: number): Sc
   return best;
 }
 
-/** Whether ours is at least lightly's within noise, in a sentence. */
+/** Of fewer the interval leaves out next to nothing: twelve standard errors each side of two. */
+const ENOUGH_SEEDS = 3;
+
+/** Whether ours is at least lightly's within noise, in a sentence. @param lines  one at least, of the same seeds */
 export function verdictOf(lines: Line[]): string {
-  const known = lines.flatMap(({ difference: { interval } }) => (interval ? [interval] : []));
-  const above = known.filter(([low]) => low > 0).length;
-  const below = known.filter(([, high]) => high < 0).length;
-  const answer = known.length === 0 ? 'not known, as no line has two pairs' : below > 0 ? 'no' : 'yes';
-  const unknown = lines.length - known.length;
-  const rest = [`${known.length - above - below} undecided`, ...(unknown > 0 ? [`${unknown} with one pair only`] : [])];
-  return `**Ours ≥ lightly's within noise: ${answer}.** Of ${lines.length} lines ours is above in ${above}, below in ${below}; ${rest.join('; ')}.`;
+  const all = lines.map(({ bySeed }) => meanDifferenceOf(bySeed));
+  const mean = meanDifferenceOf(
+    (lines[0]?.bySeed ?? []).map((_, seed) => spreadOf(lines.map(({ bySeed }) => bySeed[seed] ?? Number.NaN)).mean),
+  );
+  const isAbove = ({ interval }: Difference) => interval !== undefined && interval[0] > 0;
+  const isBelow = ({ interval }: Difference) => interval !== undefined && interval[1] < 0;
+  const answer = [...all, mean].some(isBelow)
+    ? 'no'
+    : mean.count < ENOUGH_SEEDS
+      ? `not known, with ${mean.count} of ${ENOUGH_SEEDS} seeds`
+      : 'yes';
+  const [above, below] = [all.filter(isAbove).length, all.filter(isBelow).length];
+  const counts = `Of ${lines.length} lines ours is above in ${above}, below in ${below}; ${lines.length - above - below} undecided`;
+  return `**Ours ≥ lightly's within noise: ${answer}.** ${counts}. Mean of all lines: ${signed(mean.mean)} points (${rangeOf(mean)}).`;
 }
 
-const HEADINGS = ['labels', 'score', 'ours, %', 'lightly, %', 'difference, points', '95 % interval', 'pairs', "lightly's rate"];
+const HEADINGS = ['labels', 'score', 'ours, %', 'lightly, %', 'difference, points', '95 % interval', 'by seed', "lightly's rate"];
 
-function cellsOf({ fraction, score, ours, lightly, difference, rates }: Line): string[] {
-  const { mean, interval, count } = difference;
-  const range = interval ? `${signed(interval[0])} to ${signed(interval[1])}` : '–';
+function cellsOf({ fraction, score, ours, lightly, bySeed, rates }: Line): string[] {
+  const difference = meanDifferenceOf(bySeed);
   const chosen = [...new Set(rates)].join(', ');
-  return [`${percent(fraction)} %`, WORDS[score], inPercent(ours), inPercent(lightly), signed(mean), range, String(count), chosen || '–'];
+  const sides = [inPercent(ours), inPercent(lightly), signed(difference.mean), rangeOf(difference)];
+  return [`${percent(fraction)} %`, WORDS[score], ...sides, bySeed.map(signed).join(', '), chosen || '–'];
 }
 
-const ratioOf = ({ ours, lightly }: Pair) => ours.pretraining / lightly.pretraining;
+const rangeOf = ({ interval }: Difference) => (interval ? `${signed(interval[0])} to ${signed(interval[1])}` : '–');
+
+/** Of pretraining's wall-clock; none from two processors. */
+function ratioOf({ ours, lightly }: Pair): number | undefined {
+  const processorOf = ({ cpu, flags, cores }: Machine) => [cores, cpu, ...flags].join();
+  return processorOf(ours.machine) === processorOf(lightly.machine) ? ours.pretraining / lightly.pretraining : undefined;
+}
 
 function timesOf(pair: Pair): string[] {
   const { seed, ours, lightly } = pair;
   const dates = [...new Set([ours.date.slice(0, 10), lightly.date.slice(0, 10)])].join(', ');
   const workers = String(lightly.workers ?? '–');
-  return [String(seed), ours.pretraining.toFixed(0), lightly.pretraining.toFixed(0), ratioOf(pair).toFixed(2), workers, dates];
+  return [String(seed), ours.pretraining.toFixed(0), lightly.pretraining.toFixed(0), ratioOf(pair)?.toFixed(2) ?? '–', workers, dates];
 }
 
 function table(headings: string[], rows: string[][]): string {

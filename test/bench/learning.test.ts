@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { differenceOf, spreadOf } from '../../bench/learning/differences.ts';
+import { differenceOf, meanDifferenceOf, spreadOf } from '../../bench/learning/differences.ts';
 import { drawsOf, writeJob } from '../../bench/learning/lightly.ts';
 import { scoredOf } from '../../bench/learning/ours.ts';
 import { bestOf, linesOf, pageOf, verdictOf } from '../../bench/learning/page.ts';
@@ -62,6 +62,7 @@ describe('differences', () => {
   test('differenceOf: one pair has no interval; lists of other lengths are refused', () => {
     expect(differenceOf([0.5], [0.25])).toEqual({ mean: 0.25, count: 1 });
     expect(() => differenceOf([1, 2], [1])).toThrow('as many of each side: 2 and 1');
+    expect(meanDifferenceOf([0.25])).toEqual({ mean: 0.25, count: 1 });
     expect(() => spreadOf([])).toThrow('there is none');
   });
 });
@@ -104,13 +105,39 @@ describe('the page', () => {
   test('pageOf: pairs draws of a seed, takes the better rate, says what is missing', () => {
     const results = { ...ours(1, [0.3, 0.32]), ...lightly(1, [0.1, 0.1], [0.29, 0.3]), ...ours(2, [0.4, 0.4]) };
     const page = pageOf(results, [plan], [1, 2]);
-    // differences 1 and 2 points: mean 1.5, deviation 1/√2, standard error 1/2, times 12.706
-    expect(page).toContain('| 1 % | linear probe | 31.0 ± 1.4 | 29.5 ± 0.7 | +1.5 | −4.9 to +7.9 | 2 | 1 |');
+    // differences 1 and 2 points
+    expect(page).toContain('| 1 % | linear probe | 31.0 ± 1.4 | 29.5 ± 0.7 | +1.5 | – | +1.5 | 1 |');
     expect(page).toContain('**Missing, as not measured yet: lightly, seed 2.**');
-    expect(page).toContain("**Ours ≥ lightly's within noise: yes.** Of 3 lines ours is above in 0, below in 0; 3 undecided.");
+    expect(page).toContain("**Ours ≥ lightly's within noise: not known, with 1 of 3 seeds.** Of 3 lines ours is above in 0");
     expect(page).toContain('| 1 | 90 | 100 | 0.90 | 1 | 2026-01-02 |');
+    expect(page).toContain("ours takes 0.90 of lightly's time");
     expect(page).not.toContain('quick try');
     expect(pageOf(results, [plan], [1], true)).toContain('**A quick try: these figures mean nothing.**');
+  });
+
+  test('pageOf: a seed counts once, however many draws share its pretraining', () => {
+    const peers = { ...lightly(1, [0.1, 0.1], [0.3, 0.3]), ...lightly(2, [0.1, 0.1], [0.3, 0.3]) };
+    const page = pageOf({ ...ours(1, [0.3, 0.32]), ...ours(2, [0.34, 0.32]), ...peers }, [plan], [1, 2]);
+    // seeds differ by 1 and 3 points: mean 2, deviation √2, standard error 1, times 12.706
+    expect(page).toContain('| 1 % | nearest neighbours | 32.0 ± 1.6 | 30.0 ± 0.0 | +2.0 | −10.7 to +14.7 | +1.0, +3.0 | 1 |');
+    expect(page).toContain(
+      'within noise: not known, with 2 of 3 seeds.** Of 3 lines ours is above in 0, below in 0; 3 undecided. Mean of all lines: +2.0 points (−10.7 to +14.7).',
+    );
+  });
+
+  test('pageOf: no ratio of times from two processors', () => {
+    const [key, kept] = Object.entries(ours(1, [0.3]))[0] as [string, Kept];
+    const elsewhere = { [key]: { ...kept, machine: { ...kept.machine, cpu: 'another' } } };
+    const page = pageOf({ ...elsewhere, ...lightly(1, [0.1], [0.3]) }, [plan], [1]);
+    expect(page).toContain('| 1 | 90 | 100 | – | 1 | 2026-01-02 |');
+    expect(page).toContain('no seed has both sides on one processor');
+  });
+
+  test('pageOf: what differs between the sides is told from the recipe', async () => {
+    const told = ['input (0 to 1; normalised), ', "first weights of the classifier (0; nn.Linear's), "];
+    for (const text of told) expect(pageOf({}, [plan], [1])).toContain(text);
+    const alike = await planOf('cifar10', DATA, ['encoder.colours=torchvision', 'finetune.classifierInit=uniform']);
+    for (const text of told) expect(pageOf({}, [alike], [1])).not.toContain(text);
   });
 
   test('pageOf: what other rules were in force for is missing', async () => {
@@ -124,14 +151,21 @@ describe('the page', () => {
     expect(() => pageOf({ ...ours(1, [0.3]), ...other }, [plan], [1])).toThrow('the same labels: their draws differ');
   });
 
-  test('verdictOf: no as soon as one whole interval lies below 0; unknown from one pair', () => {
-    const lines = (mine: number[], theirs: number[]) => linesOf([{ ours: kept('ours', mine), lightly: kept('lightly', theirs) }]);
+  test('verdictOf: no as soon as one whole interval lies below 0, of a line or of their mean; yes takes three seeds', () => {
     const kept = (side: Side, accuracies: number[]) => Object.values(of(plan, 1, side, measured(accuracies, 1)))[0] as Kept;
+    /** One draw a seed. */
+    const lines = (mine: number[], theirs: number[]) =>
+      linesOf(mine.map((accuracy, i) => ({ ours: kept('ours', [accuracy]), lightly: kept('lightly', [theirs[i] ?? 0]) })));
     const below = lines([0.3, 0.31, 0.3], [0.4, 0.4, 0.41]);
     const above = lines([0.5, 0.51, 0.5], [0.4, 0.4, 0.41]);
-    expect(verdictOf(above)).toContain('yes.** Of 3 lines ours is above in 3, below in 0; 0 undecided.');
+    expect(verdictOf(above)).toContain('yes.** Of 3 lines ours is above in 3, below in 0; 0 undecided. Mean of all lines: +10.0 points (+');
     expect(verdictOf([...above, ...below])).toContain('no.** Of 6 lines ours is above in 3, below in 3');
-    expect(verdictOf(lines([0.3], [0.4]))).toContain('not known, as no line has two pairs.** Of 3 lines ours is above in 0, below in 0');
+    expect(verdictOf(lines([0.3], [0.4]))).toContain('not known, with 1 of 3 seeds.** Of 3 lines ours is above in 0, below in 0');
+    // a point behind on average on each seed, and each line undecided for itself: −6 and +4, +4 and −6.1 points
+    const [first, second] = [lines([0.34, 0.44], [0.4, 0.4])[0], lines([0.44, 0.339], [0.4, 0.4])[0]];
+    expect(first && second && verdictOf([first, second])).toContain(
+      'no.** Of 2 lines ours is above in 0, below in 0; 2 undecided. Mean of all lines: −1.0',
+    );
   });
 });
 
