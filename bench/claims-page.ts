@@ -2,8 +2,8 @@
 import type { Score } from '../contracts/scores.ts';
 import { type Difference, differenceOf, spreadOf } from './learning/differences.ts';
 
-/** One run: its command, accuracies, and how long it took from what was there before. */
-export type KeptRun = { command: string; seconds: number; date: string; machine: string; scores: Score[] };
+/** One run: its command, digest of the recipe as it was then, accuracies, and how long it took from what was there before. */
+export type KeptRun = { command: string; recipe: string; seconds: number; date: string; machine: string; scores: Score[] };
 export type Runs = { whole: KeptRun; headless: KeptRun; narrow: KeptRun; narrowStudent: KeptRun };
 /** `whole`: the recipe as it stands; `headless`: fine-tuned without a head layer; `narrow`: half the width; `narrowStudent`: a student of half the width. */
 export type Kept = Partial<Runs>;
@@ -21,6 +21,11 @@ type Claim = {
   /** Points by which it should be better; 0: any. */
   atLeast: number;
 };
+
+/** Those of the recipe as it stands; of another one they would be compared with runs that are not alike. @param recipe  its digest */
+export function keptOf(all: Record<string, KeptRun>, recipe: string): Kept {
+  return Object.fromEntries(Object.entries(all).filter(([, run]) => run.recipe === recipe));
+}
 
 const at = (run: KeptRun | undefined, model: Score['model'], fraction: number): Draws =>
   (run?.scores ?? [])

@@ -3,14 +3,16 @@
  * reader can give herself; they share what they have in common, and the same command goes on where it was stopped.
  * Writes bench/claims.json after every run, and docs/results.md from it.
  */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
+import { parse } from 'yaml';
 import type { RunJson } from '../cli/outcome.ts';
+import { canonicalJson, sha256 } from '../store/digest.ts';
 import { startChild } from './children.ts';
-import { claimsPage, type Kept, type KeptRun, type Runs } from './claims-page.ts';
+import { claimsPage, type KeptRun, keptOf, type Runs } from './claims-page.ts';
 import { inWords, loadNow, machineNow } from './machine.ts';
 import { keep, keptResults } from './results.ts';
 
@@ -35,7 +37,8 @@ const { only = names } = new Command('npm run bench:claims --')
   .addOption(new Option('--only <runs...>', 'these runs, the others as they were kept').choices(names))
   .parse()
   .opts<{ only?: (keyof Runs)[] }>();
-const kept: Kept = await keptResults<KeptRun>(KEPT);
+const recipe = sha256(canonicalJson(parse(await readFile(path(RECIPE), 'utf8')))).slice(0, 12); // without its comments
+const kept = keptOf(await keptResults<KeptRun>(KEPT), recipe);
 for (const name of only) {
   const sets = RUNS[name];
   const command = commandOf(sets);
@@ -46,7 +49,7 @@ for (const name of only) {
   const before = kept[name];
   const isReused = before?.command === command && before.seconds > seconds; // of how long it takes, that run says nothing
   const made = isReused ? before : { seconds, date: new Date().toISOString().slice(0, 10), machine: inWords(machineNow(load)) };
-  kept[name] = { ...made, command, scores: accuracies };
+  kept[name] = { ...made, command, recipe, scores: accuracies };
   await keep(kept, KEPT);
   await writeFile(PAGE, claimsPage(kept));
 }

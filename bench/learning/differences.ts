@@ -36,7 +36,7 @@ export function meanDifferenceOf(differences: number[]): Difference {
 }
 
 /**
- * The same of pairs.
+ * Mean difference of pairs, with the interval of a paired t-test.
  * @param ours    one score a pair
  * @param theirs  in the same order
  * @throws Error when the lists differ in length or are empty

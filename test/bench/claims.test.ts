@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { claimsPage, type KeptRun } from '../../bench/claims-page.ts';
+import { claimsPage, type KeptRun, keptOf } from '../../bench/claims-page.ts';
 import type { ScoreKind } from '../../contracts/scores.ts';
 
 /** A run with these accuracies, in percent, one a label draw. */
@@ -9,7 +9,7 @@ function runOf(scores: Partial<Record<ScoreKind, Record<number, number[]>>>): Ke
       draws.map((percent, draw) => ({ model: model as ScoreKind, fraction: Number(fraction), draw, accuracy: percent / 100, images: 50 })),
     ),
   );
-  return { command: 'npx fewlabels run it.yaml', seconds: 90, date: '2026-11-25', machine: 'a machine', scores: all };
+  return { command: 'npx fewlabels run it.yaml', recipe: 'this', seconds: 90, date: '2026-11-25', machine: 'a machine', scores: all };
 }
 
 const rowsOf = (page: string, claim: string) => page.split('\n').filter((line) => line.startsWith(`| ${claim}`));
@@ -34,6 +34,11 @@ describe('the page of the claims', () => {
     expect(student).toContain('+0.2 (−0.8 to +1.2) | yes, within noise |');
     const worse = runOf({ baseline: { 0.01: [20, 21, 22] }, classifier: { 0.01: [25, 26, 27.1] } });
     expect(rowsOf(claimsPage({ whole: worse }), 'pretraining helps')[0]).toMatch(/\| \*\*no\*\* \|$/); // 5 points are not the 8 claimed
+  });
+
+  test('keptOf: what another recipe had made is not compared', () => {
+    const older = { ...whole, recipe: 'another' };
+    expect(keptOf({ whole, narrow: older }, 'this')).toEqual({ whole });
   });
 
   test('what has not run is said', () => {
