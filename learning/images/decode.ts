@@ -110,13 +110,16 @@ export async function squareFromPixels(
 /** sharp reports each thing libvips said on a line of its own; the first one is the cause. */
 const firstLine = (error: unknown) => (error instanceof Error ? error.message : String(error)).trim().split('\n')[0]!;
 
-/** What sharp says of files that are no image, and of damaged ones it has no words for. */
+/**
+ * What sharp says of files that are no image, in plain words. Of damaged ones always the same: libvips keeps what it has to say for all threads
+ * together, and an image decoded beside may take it away ("unknown error").
+ */
 function reasonOf(error: unknown): string {
   const said = firstLine(error);
   if (/unsupported image format/i.test(said)) return 'it is not an image of a known format';
   if (/exceeds pixel limit/i.test(said)) return `it has more than ${PIXEL_LIMIT} pixels`;
   if (/^timeout/i.test(said)) return `it takes more than ${DECODE_SECONDS} s to decode`;
-  return /^unknown error$/i.test(said) ? 'it is damaged or ends early' : said;
+  return /^(vips\w+: |unknown error$)/i.test(said) ? 'it is damaged or ends early' : said;
 }
 
 /** Whatever goes wrong with an image is its own fault. */

@@ -183,7 +183,7 @@ describe('decodeImage: what cannot be used says why', () => {
       .jpeg()
       .toBuffer();
     expect(await reasonOf(file)).toBe('decoded');
-    expect(await reasonOf(file.subarray(0, file.length >> 1))).toMatch(/premature end of JPEG/);
+    expect(await reasonOf(file.subarray(0, file.length >> 1))).toBe('it is damaged or ends early');
   });
 
   test('decodeImage: text is refused', async () => {
