@@ -101,7 +101,7 @@ export function claimsPage(runs: Kept): string {
     HEAD,
     table.map((cells) => `| ${cells.join(' | ')} |`).join('\n'),
     '## Commands',
-    'Each took so long with what those above it had made.',
+    'Each took so long with what those above it, or an earlier try of its own, had made.',
     ...done,
   ]
     .join('\n\n')

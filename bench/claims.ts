@@ -20,13 +20,14 @@ const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.u
 const [KEPT, PAGE] = [path('bench/claims.json'), path('docs/results.md')];
 const RECIPE = 'recipes/cifar10-small.yaml';
 const ONE_PERCENT = ['labels.fractions=[0.01]', 'labels.draws=5'];
+const ONE_RATE = ['finetune.baseline={}']; // baselines nothing is read from, either
 const NO_STUDENT = ['distill.epochs=1', 'distill.warmupEpochs=0']; // every run has one: this costs a minute, and nothing is read from it
 
 const RUNS: Record<keyof Runs, string[]> = {
   whole: [],
   headless: ['finetune.fromHeadLayer=0', ...ONE_PERCENT, ...NO_STUDENT],
-  narrow: ['encoder.width=0.125', 'labels.fractions=[0.01, 1]', 'labels.draws=[5, 1]', ...NO_STUDENT],
-  narrowStudent: ['distill.student.width=0.125', 'distill.epochs=40', ...ONE_PERCENT],
+  narrow: ['encoder.width=0.125', 'labels.fractions=[0.01, 1]', 'labels.draws=[5, 1]', ...ONE_RATE, ...NO_STUDENT],
+  narrowStudent: ['distill.student.width=0.125', 'distill.epochs=20', ...ONE_PERCENT],
 };
 
 const say = (line: string) => void process.stderr.write(`${line}\n`);
