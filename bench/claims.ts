@@ -10,9 +10,10 @@ import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { parse } from 'yaml';
 import type { RunJson } from '../cli/outcome.ts';
-import { canonicalJson, sha256 } from '../store/digest.ts';
+import { canonicalJson } from '../store/digest.ts';
 import { startChild } from './children.ts';
 import { claimsPage, type KeptRun, keptOf, type Runs } from './claims-page.ts';
+import { brief } from './learning/protocol.ts';
 import { inWords, loadNow, machineNow } from './machine.ts';
 import { keep, keptResults } from './results.ts';
 
@@ -38,7 +39,7 @@ const { only = names } = new Command('npm run bench:claims --')
   .addOption(new Option('--only <runs...>', 'these runs, the others as they were kept').choices(names))
   .parse()
   .opts<{ only?: (keyof Runs)[] }>();
-const recipe = sha256(canonicalJson(parse(await readFile(path(RECIPE), 'utf8')))).slice(0, 12); // without its comments
+const recipe = brief(canonicalJson(parse(await readFile(path(RECIPE), 'utf8')))); // without its comments
 const kept = keptOf(await keptResults<KeptRun>(KEPT), recipe);
 for (const name of only) {
   const sets = RUNS[name];

@@ -81,7 +81,8 @@ export function sharedBy({ encoder, views, finetune, ...rest }: Omit<Written, 'n
   return { ...shared, encoder: network, views: changes, finetune: budget };
 }
 
-const brief = (text: string) => sha256(text).slice(0, 12);
+/** Digest of a text, long enough to tell settings apart. */
+export const brief = (text: string) => sha256(text).slice(0, 12);
 
 /** @param positions  SHA-256 of the bytes of each draw, as the pipeline stores it; in any order */
 export const digestOfDraws = (positions: string[]): string => brief(positions.toSorted().join());

@@ -1,9 +1,9 @@
 /** `fewlabels predict MODEL IMAGES…` */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { UnreadableImage } from '../../learning/images/decode.ts';
 import { openFolder } from '../../learning/images/file-tree.ts';
 import { readImage } from '../../learning/images/read-image.ts';
+import { UnreadableImage } from '../../learning/images/unreadable.ts';
 import { modelBytes } from '../model-file.ts';
 import { BadInput, EXIT, Quit } from '../problem.ts';
 import { quieten } from '../quieten.ts';

@@ -2,11 +2,11 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { viewSettings } from '../../contracts/views.ts';
-import { UnreadableImage } from '../../learning/images/decode.ts';
 import type { OpenTree } from '../../learning/images/file-tree.ts';
 import { planShards } from '../../learning/images/plan.ts';
 import type { ShardPlan } from '../../learning/images/plan-format.ts';
 import { readImage } from '../../learning/images/read-image.ts';
+import { UnreadableImage } from '../../learning/images/unreadable.ts';
 import { BadInput } from '../problem.ts';
 import { quieten } from '../quieten.ts';
 import { readRecipe } from '../recipe-file.ts';

@@ -1,4 +1,5 @@
 /** Windows bitmaps, which sharp's prebuilt libvips cannot read: uncompressed, 8-bit palette, 24 and 32 bits a pixel. */
+import { UnreadableImage } from './unreadable.ts';
 
 /** Pixels as they are in a file: uint8 [height, width, 3], RGB. */
 export type Pixels = { width: number; height: number; data: Uint8Array };
@@ -14,7 +15,7 @@ export const isBmp = (bytes: Uint8Array): boolean => bytes[0] === 0x42 && bytes[
 type Layout = Pixels & { bits: number; start: number; stride: number; bottomUp: boolean; palette: Buffer };
 
 function refuse(reason: string): never {
-  throw new Error(reason);
+  throw new UnreadableImage(reason);
 }
 
 function readLayout(bytes: Buffer, pixelLimit: number): Layout {
@@ -39,7 +40,7 @@ function readLayout(bytes: Buffer, pixelLimit: number): Layout {
 /**
  * @param bytes       a BMP file; the fourth byte of 32-bit pixels is ignored, as most writers leave it 0
  * @param pixelLimit  width × height above which the file is refused
- * @throws Error whose message is the reason
+ * @throws UnreadableImage with the reason
  */
 export function decodeBmp(bytes: Buffer, pixelLimit: number): Pixels {
   const { width, height, data, bits, start, stride, bottomUp, palette } = readLayout(bytes, pixelLimit);

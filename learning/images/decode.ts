@@ -5,19 +5,9 @@ import sharp from 'sharp';
 import { decodeBmp, isBmp } from './bmp.ts';
 import { inTurn } from './in-turn.ts';
 import { DECODE_BYTES, PIXEL_LIMIT } from './limits.ts';
+import { UnreadableImage } from './unreadable.ts';
 
 sharp.cache(false); // every image is read once: libvips' cache would only hold memory
-
-/** An image that cannot be used; `reason` in one line. It is set aside, never a crash. */
-export class UnreadableImage extends Error {
-  override readonly name = 'UnreadableImage';
-  constructor(
-    readonly reason: string,
-    options?: ErrorOptions,
-  ) {
-    super(`Cannot decode the image as ${reason}`, options);
-  }
-}
 
 /** How files of the formats that we take begin; any other is never shown to a decoder. */
 const SIGNATURES = [
@@ -107,19 +97,16 @@ export async function squareFromPixels(
   return withReason(() => toSquare(sharp(data, { raw: { width, height, channels } }).toColourspace('srgb'), width, height, size));
 }
 
-/** sharp reports each thing libvips said on a line of its own; the first one is the cause. */
-const firstLine = (error: unknown) => (error instanceof Error ? error.message : String(error)).trim().split('\n')[0]!;
-
 /**
- * What sharp says of files that are no image, in plain words. Of damaged ones always the same: libvips keeps what it has to say for all threads
- * together, and an image decoded beside may take it away ("unknown error").
+ * What sharp says of an image, in plain words. Of what libvips could not decode always the same: it keeps its complaints for all threads together,
+ * so an image decoded beside may take them away. They are in the error's cause as far as they are left.
  */
 function reasonOf(error: unknown): string {
-  const said = firstLine(error);
+  const said = error instanceof Error ? error.message : String(error);
   if (/unsupported image format/i.test(said)) return 'it is not an image of a known format';
   if (/exceeds pixel limit/i.test(said)) return `it has more than ${PIXEL_LIMIT} pixels`;
   if (/^timeout/i.test(said)) return `it takes more than ${DECODE_SECONDS} s to decode`;
-  return /^(vips\w+: |unknown error$)/i.test(said) ? 'it is damaged or ends early' : said;
+  return 'it is damaged, ends early, or is of an unusual kind';
 }
 
 /** Whatever goes wrong with an image is its own fault. */

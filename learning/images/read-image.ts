@@ -1,12 +1,13 @@
 /** One listed image to square pixels, whatever kind of source it lies in. */
 import { CIFAR_RECORD, CIFAR_SIDE } from './arrays.ts';
-import { decodeImage, squareFromPixels, UnreadableImage } from './decode.ts';
+import { decodeImage, squareFromPixels } from './decode.ts';
 import { type OpenTree, readWhole, splitPath } from './file-tree.ts';
 import { inTurn } from './in-turn.ts';
 import { IMAGE_BYTES } from './limits.ts';
 import type { Access } from './listing.ts';
 import { BrokenArray, readArray } from './npz.ts';
 import { renderShape } from './shapes.ts';
+import { UnreadableImage } from './unreadable.ts';
 
 type NpzAccess = Extract<Access, { kind: 'npz' }>;
 

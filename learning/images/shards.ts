@@ -1,10 +1,10 @@
 /** A shard: up to 1024 images as one safetensors file, read by the view workers, the trainer and Python alike. */
 import { Failure } from '../../contracts/failures.ts';
 import { decodeMetadata, decodeSafetensors, decodeTensor, encodeSafetensors, headerEnd } from '../safetensors.ts';
-import { UnreadableImage } from './decode.ts';
 import type { OpenTree } from './file-tree.ts';
 import type { PlanChunk } from './plan-format.ts';
 import { readImage } from './read-image.ts';
+import { UnreadableImage } from './unreadable.ts';
 
 export type ShardOptions = {
   /** Images decoded side by side; 4 without it. */

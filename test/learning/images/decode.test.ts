@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { decodeImage, UnreadableImage } from '../../../learning/images/decode.ts';
+import { decodeImage } from '../../../learning/images/decode.ts';
 import { inTurn } from '../../../learning/images/in-turn.ts';
 import { DECODE_BYTES } from '../../../learning/images/limits.ts';
+import { UnreadableImage } from '../../../learning/images/unreadable.ts';
 import { crc32 } from './bombs.ts';
 import { golden, plain } from './make-sources.ts';
 
@@ -183,8 +184,20 @@ describe('decodeImage: what cannot be used says why', () => {
       .jpeg()
       .toBuffer();
     expect(await reasonOf(file)).toBe('decoded');
-    expect(await reasonOf(file.subarray(0, file.length >> 1))).toBe('it is damaged or ends early');
+    expect(await reasonOf(file.subarray(0, file.length >> 1))).toBe('it is damaged, ends early, or is of an unusual kind');
   });
+
+  test.each(['jpeg', 'png', 'webp', 'gif'] as const)(
+    'decodeImage: a %s cut anywhere has one reason, whatever libvips says of it',
+    async (format) => {
+      const noise = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7919) % 256);
+      const file = await sharp(noise, { raw: { width: 64, height: 64, channels: 3 } })
+        .toFormat(format)
+        .toBuffer();
+      for (const length of [12, 40, file.length >> 1, file.length - 40])
+        expect(await reasonOf(file.subarray(0, length))).toBe('it is damaged, ends early, or is of an unusual kind');
+    },
+  );
 
   test('decodeImage: text is refused', async () => {
     expect(await reasonOf(Buffer.from('this is no picture'))).toMatch(/not an image of a known format/);

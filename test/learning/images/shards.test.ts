@@ -90,7 +90,7 @@ describe('writeShard: unreadable images', () => {
     const { bytes, images, setAside } = await writeShard(chunk!, 8, openFolder);
     const reasons = new Map(setAside.map(({ image, reason }) => [image, reason]));
     expect([...reasons.keys()].sort()).toEqual(Object.keys(bad));
-    expect(reasons.get('a/cut.jpg')).toBe('it is damaged or ends early');
+    expect(reasons.get('a/cut.jpg')).toBe('it is damaged, ends early, or is of an unusual kind');
     expect(reasons.get('a/text.png')).toMatch(/not an image of a known format/);
     expect(reasons.get('b/empty.png')).toBe('the file is empty');
     expect(reasons.get('b/gone.png')).toMatch(/must exist/);
