@@ -71,8 +71,14 @@ function checkKind({ format, depth }: Metadata): void {
   if (!DEPTHS.has(depth ?? '')) throw new UnreadableImage(`its samples must be unsigned 8 or 16 bit: ${depth}`);
 }
 
+/** libvips takes no image of a longer side, in pixels. */
+const LONGEST_SIDE = 10_000_000;
+
 /** The shorter side becomes `size`, the middle is kept; an image of the right size is left bit for bit. */
 async function toSquare(image: Sharp, width: number, height: number, size: number): Promise<Uint8Array> {
+  if ((Math.max(width, height) / Math.min(width, height)) * size >= LONGEST_SIDE) {
+    throw new UnreadableImage(`it is too narrow to be made square: ${width} by ${height} pixels`);
+  }
   const square =
     width === size && height === size ? image : image.resize(size, size, { fit: 'cover', kernel: 'lanczos3', fastShrinkOnLoad: false });
   const { data, info } = await square.raw({ depth: 'uchar' }).timeout({ seconds: DECODE_SECONDS }).toBuffer({ resolveWithObject: true });
