@@ -242,7 +242,11 @@ describe('the two sides', () => {
     const { name: _name, images: _images, views: _views, ...same } = recipe;
     expect(plan.recipe).toMatchObject(same);
     expect(plan.recipe.compute.precision).toBe('float32');
-    expect(plan.recipe).toMatchObject({ encoder: { shortcut: 'torchvision' }, views: { crop: 'torchvision' } });
+    expect(plan.recipe).toMatchObject({
+      encoder: { shortcut: 'torchvision', colours: 'torchvision' },
+      views: { crop: 'torchvision' },
+      finetune: { classifierInit: 'uniform' },
+    });
     const { learningRate, headLearningRateFactor: classifier } = plan.recipe.finetune;
     expect(learningRate.scaling).toBe('linear');
     expect(RATES.finetuned).toContainEqual({ base: learningRate.base, classifier });
