@@ -28,7 +28,7 @@ const READERS = ['Jpeg', 'Png', 'Webp', 'Tiff', 'Nsgif', 'Heif', 'Svg'];
 sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({ operation: READERS.map((name) => `VipsForeignLoad${name}`) });
 
-/** No image of a size that is decoded takes a tenth of this. */
+/** No image of a size that is decoded takes a tenth of this; one that does is of an unusual kind. */
 const DECODE_SECONDS = 60;
 
 /** Other depths (float, 32 bit, signed) do not say which value is white, so any scaling to 8 bit would be a guess. */
@@ -71,7 +71,7 @@ function checkKind({ format, depth }: Metadata): void {
   if (!DEPTHS.has(depth ?? '')) throw new UnreadableImage(`its samples must be unsigned 8 or 16 bit: ${depth}`);
 }
 
-/** libvips takes no image of a longer side, in pixels. */
+/** libvips' limit, in pixels, which an image may not reach on the way to its square. */
 const LONGEST_SIDE = 10_000_000;
 
 /** The shorter side becomes `size`, the middle is kept; an image of the right size is left bit for bit. */
@@ -103,24 +103,20 @@ export async function squareFromPixels(
   return withReason(() => toSquare(sharp(data, { raw: { width, height, channels } }).toColourspace('srgb'), width, height, size));
 }
 
-/**
- * What sharp says of an image, in plain words. Of what libvips could not decode always the same: it keeps its complaints for all threads together,
- * so an image decoded beside may take them away. They are in the error's cause as far as they are left.
- */
-function reasonOf(error: unknown): string {
-  const said = error instanceof Error ? error.message : String(error);
-  if (/unsupported image format/i.test(said)) return 'it is not an image of a known format';
-  if (/exceeds pixel limit/i.test(said)) return `it has more than ${PIXEL_LIMIT} pixels`;
-  if (/^timeout/i.test(said)) return `it takes more than ${DECODE_SECONDS} s to decode`;
-  return 'it is damaged, ends early, or is of an unusual kind';
-}
-
-/** Whatever goes wrong with an image is its own fault. */
+/** Whatever goes wrong with an image is its own fault, but for a mistake of ours and for a machine without memory. */
 async function withReason<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw error instanceof UnreadableImage ? error : new UnreadableImage(reasonOf(error), { cause: error });
+    if (error instanceof UnreadableImage || error instanceof TypeError || error instanceof RangeError) throw error;
+    const said = error instanceof Error ? error.message : String(error);
+    if (/out of memory --- size/.test(said)) throw error; // libvips' words when it is given none
+    // One reason for the rest: libvips keeps its complaints for all threads together, so an image decoded beside may take them away. What is
+    // left of them is in the cause.
+    const reason = /exceeds pixel limit/.test(said)
+      ? `it has more than ${PIXEL_LIMIT} pixels`
+      : 'it is damaged, ends early, or is of an unusual kind';
+    throw new UnreadableImage(reason, { cause: error });
   }
 }
 

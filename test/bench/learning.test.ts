@@ -109,7 +109,7 @@ describe('the page', () => {
     expect(page).toContain('| 1 % | linear probe | 31.0 ± 1.4 | 29.5 ± 0.7 | +1.5 | – | +1.5 | 1 |');
     expect(page).toContain('**Missing, as not measured yet: lightly, seed 2.**');
     expect(page).toContain(
-      '**Ours − lightly, mean of all lines: +1.5 points (95 %: –; 1 seed): no difference is shown.** Of 3 lines 0 lie wholly',
+      '**Ours − lightly, mean of all lines: +1.5 points (95 %: –; 1 seed): no difference is shown.** By score: nearest neighbours +1.5, linear probe +1.5, fine-tuned +1.5. Of 3 lines the interval of 0 lies',
     );
     expect(page).toContain('- lightly, seed 1: 2 cores of a processor (avx2); node 20');
     expect(page).toContain('| 1 | 90 | 100 | 0.90 | 1 | 2026-01-02 |');
@@ -156,16 +156,20 @@ describe('the page', () => {
       linesOf(mine.map((accuracy, i) => ({ ours: kept('ours', [accuracy]), lightly: kept('lightly', [theirs[i] ?? 0]) })));
     const below = lines([0.3, 0.31, 0.3], [0.4, 0.4, 0.41]);
     const above = lines([0.5, 0.51, 0.5], [0.4, 0.4, 0.41]);
-    expect(verdictOf(above)).toMatch(/3 seeds\): ours is better\.\*\* Of 3 lines 3 lie wholly above 0, 0 wholly below\./);
-    expect(verdictOf(below)).toMatch(/3 seeds\): ours is worse\.\*\* Of 3 lines 0 lie wholly above 0, 3 wholly below\./);
+    expect(verdictOf(above)).toMatch(
+      /3 seeds\): ours is better\.\*\* By score: .*\. Of 3 lines the interval of 3 lies wholly above 0, of 0 wholly below\./,
+    );
+    expect(verdictOf(below)).toMatch(
+      /3 seeds\): ours is worse\.\*\* By score: .*\. Of 3 lines the interval of 0 lies wholly above 0, of 3 wholly below\./,
+    );
     expect(verdictOf([...above, ...below])).toMatch(
-      /no difference is shown\.\*\* Of 6 lines 3 lie wholly above 0, 3 wholly below\. Lowest: .* at 1 %, −/,
+      /no difference is shown\.\*\* By score: .*\. Of 6 lines the interval of 3 lies wholly above 0, of 3 wholly below\. Lowest: .* at 1 %, −/,
     );
     // each line undecided, −6 and +4, +4 and −6.1 points, and a point behind on average on both seeds
     const [first, second] = [lines([0.34, 0.44], [0.4, 0.4])[0], lines([0.44, 0.339], [0.4, 0.4])[0]];
     if (!first || !second) throw new Error('there must be lines');
     expect(verdictOf([first, second])).toMatch(
-      /lines: −1\.0 points .*: ours is worse\.\*\* Of 2 lines 0 lie wholly above 0, 0 wholly below\./,
+      /lines: −1\.0 points .*: ours is worse\.\*\* By score: .*\. Of 2 lines the interval of 0 lies wholly above 0, of 0 wholly below\./,
     );
   });
 });

@@ -12,8 +12,8 @@ import { golden, plain } from './make-sources.ts';
 
 const fromGolden = (name: string) => readFile(join(golden, name));
 const pixel = (pixels: Uint8Array, x: number, y: number, size: number) => [...pixels.subarray((y * size + x) * 3, (y * size + x) * 3 + 3)];
-const reasonOf = (bytes: Buffer) =>
-  decodeImage(bytes, 8).then(
+const reasonOf = (bytes: Buffer, size = 8) =>
+  decodeImage(bytes, size).then(
     () => 'decoded',
     (error) => (error instanceof UnreadableImage ? error.reason : `not typed: ${error}`),
   );
@@ -187,15 +187,17 @@ describe('decodeImage: what cannot be used says why', () => {
     expect(await reasonOf(file.subarray(0, file.length >> 1))).toBe('it is damaged, ends early, or is of an unusual kind');
   });
 
-  test.each(['jpeg', 'png', 'webp', 'gif'] as const)(
-    'decodeImage: a %s cut anywhere has one reason, whatever libvips says of it',
+  test.each(['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const)(
+    'decodeImage: a %s cut short has one reason, whatever is decoded beside it',
     async (format) => {
       const noise = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7919) % 256);
       const file = await sharp(noise, { raw: { width: 64, height: 64, channels: 3 } })
         .toFormat(format)
         .toBuffer();
-      for (const length of [12, 40, file.length >> 1, file.length - 40])
-        expect(await reasonOf(file.subarray(0, length))).toBe('it is damaged, ends early, or is of an unusual kind');
+      const cuts = Array.from({ length: 24 }, (_, i) => file.subarray(0, 12 + Math.floor(((file.length - 52) * i) / 23)));
+      expect(new Set(await Promise.all(cuts.map((cut) => reasonOf(cut))))).toEqual(
+        new Set(['it is damaged, ends early, or is of an unusual kind']),
+      );
     },
   );
 
@@ -244,6 +246,8 @@ describe('decodeImage: bombs', () => {
   test('decodeImage: an endless line of pixels is squared, or refused with a reason', async () => {
     expect(await decodeImage(await large(1, 100_000), 8)).toHaveLength(8 * 8 * 3);
     expect(await decodeImage(await large(100_000, 1), 8)).toHaveLength(8 * 8 * 3);
+    expect(await reasonOf(await large(1, 156_249), 64)).toBe('decoded');
+    expect(await reasonOf(await large(156_250, 1), 64)).toBe('it is too narrow to be made square: 156250 by 1 pixels'); // 10 million
   });
 
   test('inTurn: small images are read side by side, a large one alone, and none is passed over', async () => {

@@ -99,7 +99,7 @@ describe('listSource: an NPZ that lies', () => {
     await put(temporary, { 'line.npz': stored(images('1, 1, 1000000', new Uint8Array(1_000_000))) });
     const { access } = await listSource(join(temporary, 'line.npz'), 'unlabelled', { openTree: openFolder, seed: 1 });
     const chunk = { role: 'pool' as const, sources: [access], images: [{ id: 'x', at: '0', label: -1, source: 0 }] };
-    const { setAside } = await writeShard(chunk, 64, openFolder); // 64 million wide on the way
+    const { setAside } = await writeShard(chunk, 64, openFolder); // it would be 64 million wide on the way
     expect(setAside).toEqual([{ image: 'x', reason: 'it is too narrow to be made square: 1000000 by 1 pixels' }]);
   });
 
