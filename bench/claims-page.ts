@@ -150,12 +150,16 @@ function differenceText({ mean, interval }: Difference): string {
   return interval ? `${signed(mean)} (${signed(interval[0])} to ${signed(interval[1])})` : signed(mean);
 }
 
-/** Whether the claim holds here: only where the whole interval says so. */
-function verdict({ mean, interval }: Difference, atLeast: number): string {
-  const leaning = mean < atLeast ? 'no' : 'yes';
+/** Whether the claim holds here, and whether by as much as is hoped for. */
+function verdict(difference: Difference, atLeast: number): string {
+  const holds = answerOf(difference, 0);
+  return atLeast > 0 ? `${holds}; by ${atLeast} points: ${answerOf(difference, atLeast)}` : holds;
+}
+
+/** Whether the difference is as large as `bound`: only where the whole interval says so. */
+function answerOf({ mean, interval }: Difference, bound: number): string {
+  const leaning = mean < bound ? 'no' : 'yes';
   if (!interval) return `rather ${leaning}, by one draw`;
   const [low, high] = interval;
-  if (low >= atLeast) return '**yes**';
-  if (high < atLeast) return '**no**';
-  return low > 0 ? `**yes**; by ${atLeast} points: undecided, rather ${leaning}` : `undecided, rather ${leaning}`;
+  return low >= bound ? '**yes**' : high < bound ? '**no**' : `undecided, rather ${leaning}`;
 }

@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { openFolder } from '../../learning/images/file-tree.ts';
 import { readImage } from '../../learning/images/read-image.ts';
-import { UnreadableImage } from '../../learning/images/unreadable.ts';
+import { reasonAgainst } from '../../learning/images/shards.ts';
 import { modelBytes } from '../model-file.ts';
 import { BadInput, EXIT, Quit } from '../problem.ts';
 import { quieten } from '../quieten.ts';
@@ -68,7 +68,7 @@ async function decodeAll(files: string[], size: number) {
 function decodeOne(image: string, size: number): Promise<{ image: string; pixels: Uint8Array } | Unread> {
   return readImage({ kind: 'files', root: dirname(image) }, basename(image), size, openFolder).then(
     (pixels) => ({ image, pixels }),
-    (error: Error) => ({ image, reason: error instanceof UnreadableImage ? error.reason : error.message }),
+    (error: unknown) => ({ image, reason: reasonAgainst(error) }),
   );
 }
 

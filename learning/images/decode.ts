@@ -28,7 +28,7 @@ const READERS = ['Jpeg', 'Png', 'Webp', 'Tiff', 'Nsgif', 'Heif', 'Svg'];
 sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({ operation: READERS.map((name) => `VipsForeignLoad${name}`) });
 
-/** No image of a size that is decoded takes a tenth of this; one that does is of an unusual kind. */
+/** No image of a size that is decoded takes a tenth of this. */
 const DECODE_SECONDS = 60;
 
 /** Other depths (float, 32 bit, signed) do not say which value is white, so any scaling to 8 bit would be a guess. */
@@ -71,7 +71,7 @@ function checkKind({ format, depth }: Metadata): void {
   if (!DEPTHS.has(depth ?? '')) throw new UnreadableImage(`its samples must be unsigned 8 or 16 bit: ${depth}`);
 }
 
-/** libvips' limit, in pixels, which an image may not reach on the way to its square. */
+/** Pixels that no side may reach on the way to the square; well inside what libvips takes. */
 const LONGEST_SIDE = 10_000_000;
 
 /** The shorter side becomes `size`, the middle is kept; an image of the right size is left bit for bit. */
@@ -103,20 +103,28 @@ export async function squareFromPixels(
   return withReason(() => toSquare(sharp(data, { raw: { width, height, channels } }).toColourspace('srgb'), width, height, size));
 }
 
-/** Whatever goes wrong with an image is its own fault, but for a mistake of ours and for a machine without memory. */
+/** Whether what went wrong is no fault of the image: a mistake of ours, or a machine that has no memory left, as libvips says it. */
+export function isOurs(error: unknown): boolean {
+  if (error instanceof TypeError || error instanceof RangeError) return true;
+  return error instanceof Error && /out of memory --+ size/.test(error.message);
+}
+
+/**
+ * What sharp says of an image, in plain words. Of what libvips could not decode always the same: it keeps its complaints for all threads together,
+ * so an image decoded beside may take them away. What is left of them is in the error's cause.
+ */
+function reasonOf(said: string): string {
+  if (/exceeds pixel limit/.test(said)) return `it has more than ${PIXEL_LIMIT} pixels`;
+  if (/timeout: \d+% complete/.test(said)) return `it takes more than ${DECODE_SECONDS} s to decode`;
+  return 'it is damaged, ends early, or is of an unusual kind';
+}
+
 async function withReason<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof UnreadableImage || error instanceof TypeError || error instanceof RangeError) throw error;
-    const said = error instanceof Error ? error.message : String(error);
-    if (/out of memory --- size/.test(said)) throw error; // libvips' words when it is given none
-    // One reason for the rest: libvips keeps its complaints for all threads together, so an image decoded beside may take them away. What is
-    // left of them is in the cause.
-    const reason = /exceeds pixel limit/.test(said)
-      ? `it has more than ${PIXEL_LIMIT} pixels`
-      : 'it is damaged, ends early, or is of an unusual kind';
-    throw new UnreadableImage(reason, { cause: error });
+    if (error instanceof UnreadableImage || isOurs(error)) throw error;
+    throw new UnreadableImage(reasonOf(error instanceof Error ? error.message : String(error)), { cause: error });
   }
 }
 

@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { differenceOf, meanDifferenceOf, spreadOf } from '../../bench/learning/differences.ts';
 import { drawsOf, writeJob } from '../../bench/learning/lightly.ts';
 import { scoredOf } from '../../bench/learning/ours.ts';
-import { bestOf, linesOf, pageOf, verdictOf } from '../../bench/learning/page.ts';
+import { bestOf, type Line, linesOf, pageOf, verdictOf } from '../../bench/learning/page.ts';
 import { type Kept, keptOf, keyOf, type Measured, type Plan, planOf, RATES, type Side, sharedBy } from '../../bench/learning/protocol.ts';
 import { keep, keptResults } from '../../bench/results.ts';
 import { Recipe } from '../../contracts/recipe.ts';
@@ -147,6 +147,20 @@ describe('the page', () => {
   test('pageOf: other label draws are refused', () => {
     const other = of(plan, 1, 'lightly', { ...measured([0.3], 1), labels: 'those' });
     expect(() => pageOf({ ...ours(1, [0.3]), ...other }, [plan], [1])).toThrow('the same labels: their draws differ');
+  });
+
+  test('verdictOf: the mean of each score is its own', () => {
+    const line = (score: Line['score'], fraction: number, ...bySeed: number[]): Line => {
+      const none = { mean: 0, count: 1 };
+      return { score, fraction, ours: none, lightly: none, bySeed, rates: [] };
+    };
+    const lines = [
+      line('knn', 0.01, 0.01, 0.02),
+      line('knn', 1, 0.03, 0.02),
+      line('probe', 1, -0.01, -0.01),
+      line('finetuned', 1, 0.04, 0.05),
+    ];
+    expect(verdictOf(lines)).toContain('By score: nearest neighbours +2.0, linear probe −1.0, fine-tuned +4.5. Of 4 lines');
   });
 
   test('verdictOf: the mean of all lines is judged, by an interval over the seeds', () => {
