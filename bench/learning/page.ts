@@ -44,8 +44,7 @@ function rulesOf(plans: Plan[]): string {
 - **Labels**: the same images on both sides: digests of the draws are compared. Draws of one seed share a pretraining; where all labels are taken there is nothing to draw, hence one.
 - **Scores**: accuracy on the test images. Nearest neighbours (k = 200 or all, T = 0.1, by cosine) and linear probe (Nesterov momentum, 100 epochs
   or 1,000 steps) on frozen features; fine-tuned: ${budget}, batch ${finetune.batch}, crops and flips as in pretraining, Nesterov momentum
-  on a cosine, no decay. The classifier's
-  weights begin as nn.Linear's. Ours keeps the first layer of the head, as SimCLRv2 does; lightly's classifier stands on the encoder.
+  on a cosine, no decay. The classifier's weights begin as nn.Linear's. Ours keeps the first layer of the head, as SimCLRv2 does; lightly's classifier stands on the encoder.
 - **Rates**: ours fine-tunes at ${finetune.learningRate.base} · batch / 256, its classifier at ${finetune.headLearningRateFactor} of that, chosen among a dozen settings on the pool outside of three of cifar10's draws at 10 %, test accuracies
   being looked at beside (docs/log.md), before colours and first weights were lightly's; its probe has SimCLR's 0.1. lightly has the better of ${tried('finetuned')} for each share of the labels, probe ${tried('probe')},
   **chosen on the test images** by the mean over the draws of a seed: in its favour.

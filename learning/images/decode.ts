@@ -104,7 +104,7 @@ export async function squareFromPixels(
 }
 
 /** Whether what went wrong is no fault of the image: a mistake of ours, or a machine that has no memory left, as libvips says it. */
-export function isOurs(error: unknown): boolean {
+export function isNoFaultOfImage(error: unknown): boolean {
   if (error instanceof TypeError || error instanceof RangeError) return true;
   return error instanceof Error && /out of memory --+ size/.test(error.message);
 }
@@ -123,7 +123,7 @@ async function withReason<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof UnreadableImage || isOurs(error)) throw error;
+    if (error instanceof UnreadableImage || isNoFaultOfImage(error)) throw error;
     throw new UnreadableImage(reasonOf(error instanceof Error ? error.message : String(error)), { cause: error });
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { decodeImage, isOurs } from '../../../learning/images/decode.ts';
+import { decodeImage, isNoFaultOfImage } from '../../../learning/images/decode.ts';
 import { inTurn } from '../../../learning/images/in-turn.ts';
 import { DECODE_BYTES } from '../../../learning/images/limits.ts';
 import { UnreadableImage } from '../../../learning/images/unreadable.ts';
@@ -201,10 +201,10 @@ describe('decodeImage: what cannot be used says why', () => {
     },
   );
 
-  test('isOurs: a machine without memory and a mistake of ours are no fault of the image', () => {
-    expect(isOurs(new Error('vips_tracked: out of memory -- size == 4096MB'))).toBe(true); // libvips 8.18
-    expect(isOurs(new TypeError('x is not a function'))).toBe(true);
-    expect(isOurs(new Error('VipsJpeg: premature end of JPEG image'))).toBe(false);
+  test('isNoFaultOfImage: a machine without memory and a mistake of ours are no fault of the image', () => {
+    expect(isNoFaultOfImage(new Error('vips_tracked: out of memory -- size == 4096MB'))).toBe(true); // libvips 8.18
+    expect(isNoFaultOfImage(new TypeError('x is not a function'))).toBe(true);
+    expect(isNoFaultOfImage(new Error('VipsJpeg: premature end of JPEG image'))).toBe(false);
   });
 
   test('decodeImage: text is refused', async () => {
