@@ -35,7 +35,12 @@ const QUICK_IMAGES = { train: 16, test: 4 };
 const program = new Command('npm run bench:learning --')
   .description('Compare what ours and lightly learn, on this machine. What was measured under the same rules is not measured again.')
   .option('--only <sample>', `${SAMPLES.join(' or ')} (repeatable; both without it)`, known, [])
-  .option('--seed <number>', `of a pretraining (repeatable; ${SEEDS.join(', ')} without it)`, whole, [])
+  .option(
+    '--seed <number>',
+    `of a pretraining (repeatable; without it ${SAMPLES.map((sample) => `${SEEDS[sample].join(', ')} of ${sample}`).join('; ')})`,
+    whole,
+    [],
+  )
   .option('--quick', 'few images, one epoch, one seed, to see that it runs; the figures mean nothing and are not kept')
   .option('--out <folder>', 'keep learning.json and learning.md there, and not in bench/ and docs/')
   .exitOverride();
@@ -60,25 +65,22 @@ async function main(): Promise<number> {
   const tools = toolsOf({ quick }, process.env, scratch, say);
   await tools.python(); // whatever it installs, before anything is measured
   const plans = await Promise.all(SAMPLES.map((sample) => planned(sample, quick, scratch)));
-  const [seeds, asked] = [quick ? SEEDS.slice(0, 1) : SEEDS, seed];
+  const seedsOf = (sample: Sample) => (quick ? SEEDS[sample].slice(0, 1) : SEEDS[sample]);
   let failed = 0;
   for (const plan of plans.filter(({ sample }) => only.length === 0 || only.includes(sample))) {
-    for (const each of asked.length > 0 ? asked : seeds) {
+    for (const each of seed.length > 0 ? seed : seedsOf(plan.sample)) {
       for (const side of SIDES) {
         await measureOnce(plan, each, side, places, tools).catch((error: unknown) => {
           say(`✖ ${keyOf(plan.sample, each, side)}: ${explain(error).join('\n')}`);
           failed++;
         });
-        await writeFile(places.page, pageOf(await keptResults<Kept>(places.results), plans, allSeeds(seeds, asked), quick));
+        const seeds = (sample: Sample) => [...new Set([...seedsOf(sample), ...seed])].sort((a, b) => a - b);
+        await writeFile(places.page, pageOf(await keptResults<Kept>(places.results), plans, seeds, quick));
       }
     }
   }
   say(`✔ ${places.page}`);
   return failed > 0 ? EXIT.failed : EXIT.done;
-}
-
-function allSeeds(seeds: number[], asked: number[]): number[] {
-  return [...new Set([...seeds, ...asked])].sort((a, b) => a - b);
 }
 
 async function measureOnce(plan: Plan, seed: number, side: Side, { results }: Places, tools: PeerTools): Promise<void> {

@@ -1,4 +1,5 @@
 /** docs/learning.md: rules, scores, differences and times, made from what is kept. */
+import type { Sample } from '../../test/sample-data.ts';
 import { inWords, type Machine } from '../machine.ts';
 import { type Difference, differenceOf, meanDifferenceOf, type Spread, spreadOf } from './differences.ts';
 import { type Kept, keptOf, type Plan, RATES, SCORES, type Scored, type ScoreName, SIDES } from './protocol.ts';
@@ -14,9 +15,11 @@ type Pair = { seed: number; ours: Kept; lightly: Kept };
 const WORDS: Record<ScoreName, string> = { knn: 'nearest neighbours', probe: 'linear probe', finetuned: 'fine-tuned' };
 
 /** @param quick  the figures mean nothing */
-export function pageOf(results: Record<string, Kept>, plans: Plan[], seeds: number[], quick = false): string {
+export function pageOf(results: Record<string, Kept>, plans: Plan[], seedsOf: (sample: Sample) => number[], quick = false): string {
   const warning = quick ? ['**A quick try: these figures mean nothing.**'] : [];
-  return [HEAD, ...warning, rulesOf(plans), ...plans.map((plan) => sectionOf(results, plan, seeds))].join('\n\n').concat('\n');
+  return [HEAD, ...warning, rulesOf(plans), ...plans.map((plan) => sectionOf(results, plan, seedsOf(plan.sample)))]
+    .join('\n\n')
+    .concat('\n');
 }
 
 const HEAD = `# Learning, against lightly
