@@ -19,6 +19,7 @@ export const seconds: Measure<Summary> = {
   spread: ({ min, max }) => `${tidy(min)}–${tidy(max)}`,
 };
 export const memory: Measure<Result> = { unit: 'MiB', lessIsBetter: true, of: ({ peakBytes }) => peakBytes / 2 ** 20 };
+export const gpuMemory: Measure<Result> = { unit: 'MiB', lessIsBetter: true, of: ({ gpuBytes }) => gpuBytes / 2 ** 20 };
 export const imagesPerSecond = (images: number): Measure<Result> => ({
   unit: 'images/s',
   lessIsBetter: false,

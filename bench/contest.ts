@@ -2,6 +2,7 @@
  * Fair timing of several contestants on one machine: they get ready one after the other, then take turns round by round, so that
  * whatever else the machine does falls on all of them.
  */
+import { gpuBytes } from '../workers/hardware.ts';
 import { type Contestant, type Ready, type Running, start } from './contestant.ts';
 import { type Summary, summaryOf } from './statistics.ts';
 
@@ -15,11 +16,14 @@ export type Rounds = {
   settle?: number;
 };
 
-/** Seconds of an iteration, and what else was seen. `values`: what all its iterations came to, in their order. */
-export type Result = Summary & Ready & { readySeconds: number; peakBytes: number; values: number[] };
+/**
+ * Seconds of an iteration, and what else was seen. `values`: what all its iterations came to, in their order; `gpuBytes`: by how much
+ * more of the GPU was taken once it had warmed up, as its driver tells.
+ */
+export type Result = Summary & Ready & { readySeconds: number; peakBytes: number; gpuBytes: number; values: number[] };
 export type Results = Record<string, Result>;
 
-type Entry = { name: string; running: Running; seconds: number[]; values: number[] };
+type Entry = { name: string; running: Running; seconds: number[]; gpuBytes: number; values: number[] };
 
 /**
  * Time them all. One that cannot run is told of and left out.
@@ -35,11 +39,13 @@ export async function contest(contestants: Contestant[], rounds: Rounds, say: (l
     for (const entry of entries) await takeTurn(entry, rounds);
   }
   const results: Results = {};
-  for (const { name, running, seconds, values } of entries) {
+  for (const { name, running, seconds, values, gpuBytes: taken } of entries) {
     const { peakBytes } = await running.end();
     const { readySeconds, ready } = running;
-    results[name] = { ...summaryOf(seconds), ...ready, readySeconds, peakBytes, values };
-    say(`${name}: ${tidy(results[name].median * 1e3)} ms, ${tidy(peakBytes / 2 ** 20)} MiB`);
+    results[name] = { ...summaryOf(seconds), ...ready, readySeconds, peakBytes, gpuBytes: taken, values };
+    say(
+      `${name}: ${tidy(results[name].median * 1e3)} ms, ${tidy(peakBytes / 2 ** 20)} MiB${taken ? `, of the GPU ${tidy(taken / 2 ** 20)} MiB` : ''}`,
+    );
   }
   return results;
 }
@@ -47,10 +53,11 @@ export async function contest(contestants: Contestant[], rounds: Rounds, say: (l
 async function enter(contestant: Contestant, warmUps: number, say: (line: string) => void): Promise<Entry | undefined> {
   const { name } = contestant;
   try {
+    const before = gpuBytes();
     const running = await start(contestant);
     say(`${name}: ready after ${tidy(running.readySeconds)} s`);
     const warm = warmUps > 0 ? await running.go(warmUps) : { values: [] };
-    return { name, running, seconds: [], values: warm.values ?? [] };
+    return { name, running, seconds: [], values: warm.values ?? [], gpuBytes: gpuBytes() - before };
   } catch (error) {
     say(`${name} is left out: ${(error as Error).message}`);
     return undefined;

@@ -53,7 +53,7 @@ async function tensorflow(variables: Context['variables']): Promise<Finding> {
   try {
     const { stdout } = await promisify(execFile)(process.execPath, args, {
       timeout: 60_000,
-      env: { ...variables, TF_CPP_MIN_LOG_LEVEL: '2' },
+      env: { ...variables, TF_CPP_MIN_LOG_LEVEL: '2', TF_FORCE_GPU_ALLOW_GROWTH: 'true' },
     });
     const { version, gpu, four } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as {
       version?: string;

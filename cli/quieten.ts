@@ -5,4 +5,5 @@ import type { Context } from './terminal.ts';
 export function quieten(variables: Context['variables']): void {
   variables.TF_CPP_MIN_LOG_LEVEL ??= '2';
   variables.TF_ENABLE_ONEDNN_OPTS ??= '0';
+  variables.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true'; // a training may be on that GPU
 }

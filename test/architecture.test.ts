@@ -37,6 +37,17 @@ test('repository: nothing that the trainer loads is a client of a network, and o
   ).toEqual(['workers/hardware.ts', 'workers/trainer.ts']);
 });
 
+test('repository: a worker that loads TensorFlow leaves the GPUs to the trainer, before it does', () => {
+  const files = sourceFiles(repository);
+  const workers = ['data', 'training', 'pipeline'].map((name) => `workers/${name}.ts`);
+  const withTensorflow = workers.filter((worker) => loadedBy(worker, files).some(({ path }) => path === 'learning/tensorflow.ts'));
+  expect(withTensorflow).toContain('workers/data.ts');
+  for (const worker of withTensorflow) {
+    const text = files.find(({ path }) => path === worker)?.text ?? '';
+    expect(/^import .*/m.exec(text)?.[0]).toMatch(/^import '.\/without-gpu.ts';/);
+  }
+});
+
 const check = (path: string, text: string) => violations([{ path, text }]);
 
 const forbidden: [string, string, string][] = [

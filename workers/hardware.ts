@@ -22,11 +22,17 @@ export function precisionHere(asked: 'auto' | 'float32' | 'bfloat16', isGpu: boo
 
 /** The kind of processor in the record of a training: the GPU, or the CPU with its widest instructions. */
 export function processorHere(isGpu: boolean): string {
-  if (isGpu) return gpus('name')[0] ?? 'unknown';
+  if (isGpu) return gpuName() ?? 'unknown';
   const flags = cpuFlags();
   const widest = VECTOR_FLAGS.findLast((flag) => flags.includes(flag));
   return [cpus()[0]?.model.trim() ?? 'unknown', widest].filter(Boolean).join(', ');
 }
+
+/** The first NVIDIA GPU, as its driver names it. */
+export const gpuName = (): string | undefined => gpus('name')[0];
+
+/** Memory of the first GPU that is taken, by whomever, bytes. */
+export const gpuBytes = (): number => Number(gpus('memory.used')[0] ?? 0) * 2 ** 20;
 
 export function cpuFlags(): string[] {
   try {
@@ -43,7 +49,7 @@ function computeCapability(): number {
 }
 
 /** What NVIDIA's driver says of each GPU; nothing where there is none. */
-function gpus(property: 'name' | 'compute_cap'): string[] {
-  const { stdout } = spawnSync('nvidia-smi', [`--query-gpu=${property}`, '--format=csv,noheader'], { encoding: 'utf8' });
+function gpus(property: 'name' | 'compute_cap' | 'memory.used'): string[] {
+  const { stdout } = spawnSync('nvidia-smi', [`--query-gpu=${property}`, '--format=csv,noheader,nounits'], { encoding: 'utf8' });
   return (stdout ?? '').split('\n').filter(Boolean);
 }

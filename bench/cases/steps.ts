@@ -1,7 +1,7 @@
 /** Training steps against torch's, in each precision that the machine has: milliseconds a step, and peak memory. */
-import { cpuFlags, hasBfloat16 } from '../../workers/hardware.ts';
+import { cpuFlags, gpuName, hasBfloat16 } from '../../workers/hardware.ts';
 import type { Benchmark, Goal, Row, Tools } from '../benchmark.ts';
-import { compare, compareMemory, expectLearning, milliseconds } from '../comparison.ts';
+import { compare, compareMemory, expectLearning, gpuMemory, milliseconds } from '../comparison.ts';
 import { contest, type Rounds } from '../contest.ts';
 import { type Contestant, ours, peer } from '../contestant.ts';
 
@@ -27,7 +27,7 @@ export function stepBenchmark(task: Task, rounds: Rounds, goals: Goals = {}): Be
     async run(tools) {
       const [given, pace] = tools.quick ? [{ ...task, images: QUICK_IMAGES }, QUICK] : [task, rounds];
       const rows = await heat(given, 'f32', goals.float32, goals.memory, pace, tools);
-      if (hasBfloat16(false)) return [...rows, ...(await heat(given, 'bf16', goals.bfloat16, goals.memory, pace, tools))];
+      if (hasBfloat16(gpuName() !== undefined)) return [...rows, ...(await heat(given, 'bf16', goals.bfloat16, goals.memory, pace, tools))];
       tools.say('bfloat16 is left out: this processor would emulate it');
       return rows;
     },
@@ -49,9 +49,10 @@ async function heat(
   const results = await contest([...own, ...theirs], rounds, tools.say);
   expectLearning(results);
   const names = own.map(({ name }) => name);
+  const memory = `${task.name} memory ${precision}`;
   return [
     compare(`${task.name} step ${precision}`, results, names, milliseconds, { goal: time }),
-    compareMemory(`${task.name} memory ${precision}`, results, names, space),
+    gpuName() ? compare(memory, results, names, gpuMemory) : compareMemory(memory, results, names, space),
   ];
 }
 
@@ -64,7 +65,7 @@ const ownFloat32 = (task: Task) => [contestant('compiled', 'float32', task), ...
 
 const theirFloat32 = (task: Task, python: string) => [
   peer('torch channels_last', python, `${task.work}.py`, sizes(task)),
-  peer('torch contiguous', python, `${task.work}.py`, [...sizes(task), '--layout', 'contiguous']),
+  ...(gpuName() ? [] : [peer('torch contiguous', python, `${task.work}.py`, [...sizes(task), '--layout', 'contiguous'])]), // GPUs are never faster with it
   peer('torch.compile', python, `${task.work}.py`, [...sizes(task), '--compile']),
 ];
 

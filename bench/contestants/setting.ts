@@ -24,9 +24,15 @@ function oneOf<T>(choices: readonly T[], given: unknown, what: string): T {
   return found;
 }
 
-/** A ResNet with the small stem: with its whole projection head (classes 0), or with its first layer and a classifier. */
+/** A ResNet, with the small stem up to 64 px: with its whole projection head (classes 0), or with its first layer and a classifier. */
 export function architectureOf(depth: Architecture['encoder']['depth'], size: number, classes: number, width = 1): Architecture {
-  return { encoder: { depth, width, stem: 'small' }, headLayers: classes === 0 ? 3 : 1, projection: 128, classes, size };
+  return {
+    encoder: { depth, width, stem: size > 64 ? 'imagenet' : 'small' },
+    headLayers: classes === 0 ? 3 : 1,
+    projection: 128,
+    classes,
+    size,
+  };
 }
 
 /** Images of one colour each, with noise on it: bytes [count·views, size, size, 3], all first views, then all second ones. */

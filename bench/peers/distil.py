@@ -13,9 +13,9 @@ pixels = made_up_pixels(setting)
 
 
 def build():
-    teacher = laid_out(classifier(setting.depth), setting).eval()
+    teacher = laid_out(classifier(setting.depth, setting.size), setting).eval()
     nn.init.normal_(teacher[-1].weight, std=0.1)  # all zeros it would have nothing to say
-    student = laid_out(classifier(setting.depth, width=0.5), setting)
+    student = laid_out(classifier(setting.depth, setting.size, width=0.5), setting)
     teach = compiled(lambda images: teacher(images.float() / 255).float().softmax(1), setting)
 
     def loss_of(images, answers):

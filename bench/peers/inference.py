@@ -12,12 +12,12 @@ torch._inductor.config.freezing = True
 
 
 def build():
-    network = laid_out(classifier(setting.depth), setting).eval()
+    network = laid_out(classifier(setting.depth, setting.size), setting).eval()
     answer = compiled(lambda images: network(images.float() / 255).float().softmax(1), setting)
 
     def iterate() -> None:
         with torch.inference_mode(), precision(setting):
-            answer(as_tensor(pixels, setting)).numpy()
+            answer(as_tensor(pixels, setting)).cpu().numpy()
 
     return iterate
 

@@ -1,4 +1,4 @@
-"""The networks of learning/networks in torch: ResNet as SimCLR builds it with the small stem, projection head, classifier."""
+"""The networks of learning/networks in torch: ResNet as SimCLR builds it, projection head, classifier."""
 
 import torch
 from torch import Tensor, nn
@@ -41,11 +41,18 @@ class Block(nn.Module):
         return F.relu(self.branch(x) + self.shortcut(x), inplace=True)
 
 
-def encoder(depth: int, width: float = 1) -> tuple[nn.Sequential, int]:
+def stem(channels: int, size: int) -> list[nn.Module]:
+    """The small one up to 64 px, ImageNet's beyond."""
+    if size <= 64:
+        return [conv(3, channels, 3, 1), norm(channels), nn.ReLU(inplace=True)]
+    return [conv(3, channels, 7, 2), norm(channels), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, padding=1)]
+
+
+def encoder(depth: int, size: int, width: float = 1) -> tuple[nn.Sequential, int]:
     """Images [B, 3, H, W] to features [B, F]; and F."""
     channels = [round(base * width) for base in (64, 128, 256, 512)]
     bottleneck = depth == 50
-    layers: list[nn.Module] = [conv(3, channels[0], 3, 1), norm(channels[0]), nn.ReLU(inplace=True)]
+    layers: list[nn.Module] = stem(channels[0], size)
     source = channels[0]
     for group, (count, inner) in enumerate(zip(BLOCKS[depth], channels)):
         for i in range(count):
@@ -60,18 +67,18 @@ def head_layer(source: int, target: int) -> list[nn.Module]:
     return [dense, nn.BatchNorm1d(target)]
 
 
-def simclr(depth: int, projection: int = 128) -> nn.Sequential:
+def simclr(depth: int, size: int, projection: int = 128) -> nn.Sequential:
     """Encoder and a projection head of three layers; its last norm has no beta."""
-    body, features = encoder(depth)
+    body, features = encoder(depth, size)
     inner = [layer for _ in range(2) for layer in (*head_layer(features, features), nn.ReLU(inplace=True))]
     last = head_layer(features, projection)
     last[1].register_parameter("bias", None)
     return nn.Sequential(body, *inner, *last)
 
 
-def classifier(depth: int, width: float = 1) -> nn.Sequential:
+def classifier(depth: int, size: int, width: float = 1) -> nn.Sequential:
     """Encoder, the first layer of its projection head, and a classifier of zeros."""
-    body, features = encoder(depth, width)
+    body, features = encoder(depth, size, width)
     top = nn.Linear(features, CLASSES)
     nn.init.zeros_(top.weight)
     nn.init.zeros_(top.bias)
@@ -82,7 +89,7 @@ def nt_xent(z: Tensor, temperature: float) -> Tensor:
     """learning/losses/nt-xent.ts. z: [2N, D]; rows i and i + N are the two views of image i."""
     count = z.shape[0]
     unit = F.normalize(z.float(), dim=1)
-    itself = torch.eye(count, dtype=torch.bool)
+    itself = torch.eye(count, dtype=torch.bool, device=z.device)
     logits = (unit @ unit.T / temperature).masked_fill(itself, -1e9)
-    partners = torch.arange(count).roll(count // 2)
+    partners = torch.arange(count, device=z.device).roll(count // 2)
     return F.cross_entropy(logits, partners)

@@ -10,7 +10,7 @@ pixels = made_up_pixels(setting, views=2)
 
 
 def build():
-    network = laid_out(simclr(setting.depth), setting)
+    network = laid_out(simclr(setting.depth, setting.size), setting)
 
     def loss_of(images):
         return nt_xent(network(images.float() / 255), 0.5)

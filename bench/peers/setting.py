@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
@@ -18,11 +20,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--bfloat16", action="store_true")
     parser.add_argument("--compile", action="store_true")
     torch.set_num_threads(len(os.sched_getaffinity(0)))  # all cores, as TensorFlow takes them
+    if DEVICE == "cuda":
+        torch.set_float32_matmul_precision("high")  # TF32 for products as for convolutions, as TensorFlow has it
     torch.manual_seed(1)
     return parser.parse_args()
 
 
 def laid_out(network: nn.Module, setting: argparse.Namespace) -> nn.Module:
+    network = network.to(DEVICE)
     return network.to(memory_format=torch.channels_last) if setting.layout == "channels_last" else network
 
 
@@ -31,7 +36,7 @@ def compiled(function, setting: argparse.Namespace):
 
 
 def precision(setting: argparse.Namespace):
-    return torch.autocast("cpu", dtype=torch.bfloat16) if setting.bfloat16 else contextlib.nullcontext()
+    return torch.autocast(DEVICE, dtype=torch.bfloat16) if setting.bfloat16 else contextlib.nullcontext()
 
 
 def made_up_pixels(setting: argparse.Namespace, views: int = 1) -> np.ndarray:
@@ -44,8 +49,8 @@ def made_up_pixels(setting: argparse.Namespace, views: int = 1) -> np.ndarray:
 
 
 def as_tensor(pixels: np.ndarray, setting: argparse.Namespace) -> Tensor:
-    """Bytes [B, 3, H, W], without a copy."""
-    tensor = torch.from_numpy(pixels)
+    """Bytes [B, 3, H, W] where the network is; on the host without a copy."""
+    tensor = torch.from_numpy(pixels).to(DEVICE)
     return tensor.permute(0, 3, 1, 2) if setting.layout == "channels_last" else tensor
 
 
