@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { TRAINER_ENVIRONMENT } from './workers/trainer-environment.ts';
 
 export default defineConfig({
   test: {
@@ -8,6 +9,6 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    env: { TF_CPP_MIN_LOG_LEVEL: '2', TF_ENABLE_ONEDNN_OPTS: '1', TF_FORCE_GPU_ALLOW_GROWTH: 'true' },
+    env: TRAINER_ENVIRONMENT,
   },
 });

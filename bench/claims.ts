@@ -45,7 +45,7 @@ for (const name of only) {
   const sets = RUNS[name];
   const command = commandOf(sets);
   say(`${name}: ${command}`);
-  const load = loadNow();
+  const load = await loadNow();
   const { scores, seconds } = await run(sets);
   const accuracies = scores.map(({ measures: _, ...score }) => score);
   const before = keptOf(kept, recipe)[name];

@@ -65,6 +65,13 @@ export function compareMemory(name: string, results: Results, ours: string[], go
   };
 }
 
+/** @throws Error when some ran on the GPU and others did not */
+export function expectOneDevice(results: Results): void {
+  const where = Object.entries(results).map(([name, { device }]) => `${name} on the ${device}`);
+  if (new Set(Object.values(results).map(({ device }) => device)).size > 1)
+    throw new Error(`Cannot compare as all must run on one device: ${where.join(', ')}`);
+}
+
 /** @throws Error when the loss of a contestant never fell: then it did not do the work. At a high rate it may rise again later. */
 export function expectLearning(results: Results): void {
   for (const [name, { values }] of Object.entries(results)) {

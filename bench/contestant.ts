@@ -12,7 +12,7 @@ import { peerEnvironment } from './peers.ts';
 export type Contestant = { name: string; command: string; args: string[]; environment: Variables };
 
 /** `firstSeconds`: its first iteration with all that was built for it; `baseBytes`: its memory before, libraries loaded. */
-export type Ready = { firstSeconds: number; baseBytes?: number };
+export type Ready = { firstSeconds: number; baseBytes?: number; device: 'CPU' | 'GPU' };
 /** `values`: what the iterations came to, e.g. losses. */
 export type Turn = { seconds: number[]; values?: number[] };
 

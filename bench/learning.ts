@@ -74,7 +74,8 @@ async function main(): Promise<number> {
           say(`✖ ${keyOf(plan.sample, each, side)}: ${explain(error).join('\n')}`);
           failed++;
         });
-        const seeds = (sample: Sample) => [...new Set([...seedsOf(sample), ...seed])].sort((a, b) => a - b);
+        const isAsked = (sample: Sample) => only.length === 0 || only.includes(sample);
+        const seeds = (sample: Sample) => [...new Set([...seedsOf(sample), ...(isAsked(sample) ? seed : [])])].sort((a, b) => a - b);
         await writeFile(places.page, pageOf(await keptResults<Kept>(places.results), plans, seeds, quick));
       }
     }
@@ -89,7 +90,7 @@ async function measureOnce(plan: Plan, seed: number, side: Side, { results }: Pl
   const earlier = keptOf(await keptResults<Kept>(results), plan, seed, side);
   if (earlier) return say(`${key}: measured at ${earlier.date}`);
   say(`${key}: begins`);
-  const [load, started] = [loadNow(), performance.now()];
+  const [load, started] = [await loadNow(), performance.now()];
   const measured = await MEASURE[side](plan, seed, tools);
   const seconds = Math.round((performance.now() - started) / 1_000);
   const machine = machineNow(load, await tools.versions());

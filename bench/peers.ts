@@ -49,11 +49,13 @@ export function peerEnvironment(env: Variables): Variables {
   };
 }
 
-/** Versions of the peers' packages, by name. */
+/** Versions of the peers' packages, by name, of those that are there. */
 export async function peerVersions(python: string): Promise<Record<string, string>> {
   const code = `import json, platform
-from importlib.metadata import version
-print(json.dumps({"python": platform.python_version(), **{n: version(n) for n in ("torch", "torchvision", "lightly", "pillow", "numpy")}}))`;
+from importlib.metadata import distributions
+wanted = ("torch", "torchvision", "lightly", "pillow", "numpy")
+found = {d.name.lower(): d.version for d in distributions()}
+print(json.dumps({"python": platform.python_version(), **{name: found[name] for name in wanted if name in found}}))`;
   const { stdout } = await run(python, ['-c', code]);
   return JSON.parse(stdout) as Record<string, string>;
 }

@@ -58,7 +58,7 @@ export async function runSuite(wish: Wish, env: Variables, say: Say): Promise<{ 
 async function measure(benchmark: Benchmark, { write, quick }: Wish, tools: PeerTools): Promise<Row[]> {
   const { name, about } = benchmark;
   tools.say(`${name}: ${about}`);
-  const [load, started] = [loadNow(), performance.now()];
+  const [load, started] = [await loadNow(), performance.now()];
   if (isBusy(load))
     tools.say(`others use this machine (load ${load.toFixed(1)}): the peers suffer more from it than ours, so the ratios flatter us`);
   const rows = await benchmark.run(tools);

@@ -1,4 +1,5 @@
 /** All benchmarks, in the order they run and stand on the page. */
+import { gpuName } from '../workers/hardware.ts';
 import type { Benchmark } from './benchmark.ts';
 import { firstStep } from './cases/first-step.ts';
 import { growth } from './cases/growth.ts';
@@ -7,4 +8,11 @@ import { pipelineBenchmark } from './cases/pipeline.ts';
 import { trainingBenchmarks } from './cases/training.ts';
 import { viewBenchmarks } from './cases/views.ts';
 
-export const suite: Benchmark[] = [...trainingBenchmarks, inference, firstStep, ...viewBenchmarks, growth, pipelineBenchmark];
+export const suite: Benchmark[] = [
+  ...trainingBenchmarks,
+  inference,
+  firstStep,
+  ...viewBenchmarks,
+  growth,
+  ...(gpuName() ? [] : [pipelineBenchmark]), // its peer trains on the CPU
+];

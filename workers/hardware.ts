@@ -31,8 +31,8 @@ export function processorHere(isGpu: boolean): string {
 /** The first NVIDIA GPU, as its driver names it. */
 export const gpuName = (): string | undefined => gpus('name')[0];
 
-/** Memory of the first GPU that is taken, by whomever, bytes. */
-export const gpuBytes = (): number => Number(gpus('memory.used')[0] ?? 0) * 2 ** 20;
+/** Memory of the first GPU that is taken, by whomever, bytes; 0 where nobody tells. */
+export const gpuBytes = (): number => (Number(gpus('memory.used')[0]) || 0) * 2 ** 20;
 
 export function cpuFlags(): string[] {
   try {
@@ -50,6 +50,6 @@ function computeCapability(): number {
 
 /** What NVIDIA's driver says of each GPU; nothing where there is none. */
 function gpus(property: 'name' | 'compute_cap' | 'memory.used'): string[] {
-  const { stdout } = spawnSync('nvidia-smi', [`--query-gpu=${property}`, '--format=csv,noheader,nounits'], { encoding: 'utf8' });
-  return (stdout ?? '').split('\n').filter(Boolean);
+  const { status, stdout } = spawnSync('nvidia-smi', [`--query-gpu=${property}`, '--format=csv,noheader,nounits'], { encoding: 'utf8' });
+  return status === 0 ? stdout.split('\n').filter(Boolean) : []; // what is wrong it says on stdout, too
 }

@@ -1,8 +1,8 @@
 /** Training steps against torch's, in each precision that the machine has: milliseconds a step, and peak memory. */
 import { cpuFlags, gpuName, hasBfloat16 } from '../../workers/hardware.ts';
 import type { Benchmark, Goal, Row, Tools } from '../benchmark.ts';
-import { compare, compareMemory, expectLearning, gpuMemory, milliseconds } from '../comparison.ts';
-import { contest, type Rounds } from '../contest.ts';
+import { compare, compareMemory, expectLearning, expectOneDevice, gpuMemory, milliseconds } from '../comparison.ts';
+import { contest, type Results, type Rounds } from '../contest.ts';
 import { type Contestant, ours, peer } from '../contestant.ts';
 
 /** `work`: the contestants' file, without its ending; `images` per batch; `large`: one step holds gigabytes. */
@@ -46,14 +46,29 @@ async function heat(
   const python = await tools.python();
   const own = precision === 'f32' ? ownFloat32(task) : [contestant('compiled', 'bfloat16', task)];
   const theirs = precision === 'f32' ? theirFloat32(task, python) : theirBfloat16(task, python);
-  const results = await contest([...own, ...theirs], rounds, tools.say);
+  const all = [...own, ...theirs];
+  const results = await (gpuName() ? oneByOne : contest)(all, rounds, tools.say);
   expectLearning(results);
+  expectOneDevice(results);
   const names = own.map(({ name }) => name);
   const memory = `${task.name} memory ${precision}`;
   return [
-    compare(`${task.name} step ${precision}`, results, names, milliseconds, { goal: time }),
+    compare(`${task.name} step ${precision}`, results, names, milliseconds, { goal: time, note: absentNote(all, results) }),
     gpuName() ? compare(memory, results, names, gpuMemory) : compareMemory(memory, results, names, space),
   ];
+}
+
+/** Of a GPU's memory each takes what it can get: together they would not fit, and nobody else is there to make turns worth it. */
+async function oneByOne(contestants: Contestant[], rounds: Rounds, say: (line: string) => void): Promise<Results> {
+  const results: Results = {};
+  for (const contestant of contestants) Object.assign(results, await contest([contestant], rounds, say));
+  return results;
+}
+
+/** A peer that could not run might have been the faster one. */
+function absentNote(all: Contestant[], results: Results): string | undefined {
+  const absent = all.filter(({ name }) => !results[name]).map(({ name }) => name);
+  return absent.length > 0 ? `could not run: ${absent.join(', ')}` : undefined;
 }
 
 const sizes = ({ depth, size, images }: Task) => [depth, size, images];
@@ -65,7 +80,7 @@ const ownFloat32 = (task: Task) => [contestant('compiled', 'float32', task), ...
 
 const theirFloat32 = (task: Task, python: string) => [
   peer('torch channels_last', python, `${task.work}.py`, sizes(task)),
-  ...(gpuName() ? [] : [peer('torch contiguous', python, `${task.work}.py`, [...sizes(task), '--layout', 'contiguous'])]), // GPUs are never faster with it
+  ...(gpuName() ? [] : [peer('torch contiguous', python, `${task.work}.py`, [...sizes(task), '--layout', 'contiguous'])]), // to save its time
   peer('torch.compile', python, `${task.work}.py`, [...sizes(task), '--compile']),
 ];
 

@@ -1,5 +1,6 @@
 /** The contestant's side of `contestant.ts`: make ready, say so, repeat on demand. */
 import { createInterface } from 'node:readline';
+import { binding } from '../../learning/ops/native.ts';
 
 const say = (line: object) => void process.stdout.write(`${JSON.stringify(line)}\n`);
 
@@ -12,7 +13,8 @@ export async function serve(build: () => Promise<() => number | undefined> | (()
   const started = performance.now();
   const iterate = await build();
   iterate();
-  say({ ready: true, firstSeconds: (performance.now() - started) / 1_000, baseBytes });
+  const device = binding().isUsingGpuDevice() ? 'GPU' : 'CPU';
+  say({ ready: true, firstSeconds: (performance.now() - started) / 1_000, baseBytes, device });
   for await (const line of createInterface(process.stdin)) {
     if (line === 'end') break;
     say(repeat(iterate, Number(line.replace('go ', ''))));

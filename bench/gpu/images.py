@@ -27,5 +27,6 @@ def make(part: str, i: int) -> None:
     Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(os.path.join(folder, f"{i:05d}.png"))
 
 
-with Pool() as pool:
-    pool.starmap(make, [("train", i) for i in range(COUNT)] + [("test", i) for i in range(TESTS)], chunksize=200)
+if __name__ == "__main__":
+    with Pool() as pool:
+        pool.starmap(make, [("train", i) for i in range(COUNT)] + [("test", i) for i in range(TESTS)], chunksize=200)

@@ -12,13 +12,13 @@ from tensorflow.python.framework import dtypes, kernels
 registered = kernels.get_all_registered_kernels().kernel
 
 
-def runs_on_gpu(op: str, types: dict[str, int]) -> bool:
-    return any(
-        kernel.op == op
-        and kernel.device_type in ("GPU", "DEFAULT")
-        and all(rule.name not in types or types[rule.name] in rule.allowed_values.list.type for rule in kernel.constraint)
-        for kernel in registered
-    )
+def kernel_of(op: str, types: dict[str, int]):
+    """The kernel for GPUs, or None."""
+    for kernel in registered:
+        fits = all(rule.name not in types or types[rule.name] in rule.allowed_values.list.type for rule in kernel.constraint)
+        if kernel.op == op and kernel.device_type in ("GPU", "DEFAULT") and fits:
+            return kernel
+    return None
 
 
 found: dict[tuple[str, tuple[tuple[str, int], ...]], str] = {}
@@ -30,8 +30,14 @@ for path in sys.argv[1:]:
         types = {name: value.type for name, value in node.attr.items() if value.WhichOneof("value") == "type"}
         found.setdefault((node.op, tuple(sorted(types.items()))), path)
 
-missing = [(op, types, path) for (op, types), path in found.items() if not runs_on_gpu(op, dict(types))]
-for op, types, path in missing:
-    print(f"{op} of {', '.join(dtypes.as_dtype(value).name for _, value in types)} has no kernel for GPUs: {path}")
-print(f"{len(found)} ops and dtypes, {len(missing)} without a kernel for GPUs")
+missing = 0
+for (op, types), path in sorted(found.items()):
+    kernel = kernel_of(op, dict(types))
+    what = f"{op} of {', '.join(dtypes.as_dtype(value).name for _, value in types)}"
+    if kernel is None:
+        missing += 1
+        print(f"{what} has no kernel for GPUs: {path}")
+    elif kernel.host_memory_arg:
+        print(f"{what}: on the host: {', '.join(kernel.host_memory_arg)}")
+print(f"{len(found)} ops and dtypes, {missing} without a kernel for GPUs")
 sys.exit(1 if missing else 0)

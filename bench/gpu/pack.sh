@@ -23,7 +23,12 @@ find node_modules -type f ! -name '*.map' ! -name '*.ts' ! -name '*.md' ! -name 
   \( ! -path '*/core-bridge/releases/*' -o -path '*/x86_64-unknown-linux-gnu/*' \) \( ! -path '*/@tensorflow/*' -o ! -name '*.es2017.*' -a ! -name '*.fesm.*' \) |
   tar cf "$work/pieces/modules.tar" -T -
 tar cf "$work/pieces/node.tar" -C "$(dirname "$(realpath "$(command -v node)")")" node -C "$work/nvidia/cuda_runtime/lib" libcudart.so.12
-tar cf "$work/pieces/servers.tar" -C "$cache" $(cd "$cache" && ls -d temporal-* minio-*)
+servers=()
+for name in temporal minio; do
+  folder_of=$(node --input-type=module --eval "import { findServer } from './infra/setup/tools.js'; console.log((await findServer('$name', process.env)).file)" | xargs dirname | xargs basename)
+  servers+=("$folder_of")
+done
+tar cf "$work/pieces/servers.tar" -C "$cache" "${servers[@]}" # fails where a server of the PATH is used, which is not packed
 
 find "$work/pieces" -type f | xargs -P "$(nproc)" -n 1 xz --x86 --lzma2=preset=9,dict=128MiB,nice=128
 tar cf - -C "$work/pieces" . | split -b 58MB -d -a 1 - "$folder/part."

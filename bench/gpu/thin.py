@@ -52,6 +52,8 @@ def main(path: str, out: str, architecture: int) -> None:
             if (kind, arch) != (MACHINE_CODE, architecture):
                 data[start:end] = bytes(end - start)
                 zeroed += end - start
+    if zeroed == 0:
+        raise SystemExit(f"Cannot thin {path} to architecture {architecture} as it must hold machine code for it")
     with open(out, "wb") as file:
         file.write(data)
     subprocess.run(["strip", "--strip-unneeded", out], check=True)

@@ -9,13 +9,14 @@ mkdir -p "$place"/{pieces,bin,tensorflow,cuda,cache/fewlabels}
 cat "$parts"/part.? | tar x -C "$place/pieces"
 python3 - "$place/pieces" <<'P'
 import lzma, os, shutil, sys
-from multiprocessing import Pool
+from multiprocessing.pool import ThreadPool
 def unpack(path):
     with lzma.open(path) as source, open(path[:-3], "wb") as target:
         shutil.copyfileobj(source, target, 1 << 22)
     os.remove(path)
-with Pool() as pool:
-    pool.map(unpack, [os.path.join(sys.argv[1], name) for name in os.listdir(sys.argv[1])], chunksize=1)
+paths = [os.path.join(sys.argv[1], name) for name in os.listdir(sys.argv[1])]
+with ThreadPool() as pool:
+    pool.map(unpack, sorted(paths, key=os.path.getsize, reverse=True), chunksize=1)
 P
 for name in cc framework; do cat "$place/pieces/$name."?? > "$place/tensorflow/libtensorflow_$name.so.2"; done
 tar xf "$place/pieces/modules.tar"
@@ -36,7 +37,7 @@ for pair in libcublas.so.12=libcublas.so.1? libcublasLt.so.12=libcublasLt.so.1? 
 done
 cat > "$place/environment" <<V
 export PATH=$place/bin:/usr/local/cuda/bin:\$PATH XDG_CACHE_HOME=$place/cache FEWLABELS_BENCH_PYTHON=$python
-export LD_LIBRARY_PATH=$place/cuda:$(echo $folders | tr ' ' ':'):\${LD_LIBRARY_PATH:-} XLA_FLAGS=--xla_gpu_cuda_data_dir=/usr/local/cuda
+export LD_LIBRARY_PATH=$place/cuda$(printf ':%s' $folders)\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH} XLA_FLAGS=--xla_gpu_cuda_data_dir=/usr/local/cuda
 export FEWLABELS_HOME=$place/home FEWLABELS_SCRATCH=$place/scratch TF_FORCE_GPU_ALLOW_GROWTH=true
 V
 echo unpacked

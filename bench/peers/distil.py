@@ -4,7 +4,7 @@ import torch
 from networks import classifier
 from optimizers import Nesterov
 from serve import serve
-from setting import arguments, as_tensor, compiled, laid_out, made_up_pixels, precision, training
+from setting import DEVICE, arguments, as_tensor, compiled, laid_out, made_up_pixels, precision, training
 from torch import nn
 from torch.nn import functional as F
 
@@ -29,4 +29,4 @@ def build():
     return training(Nesterov(student, 1e-4), loss_of, batch, setting)
 
 
-serve(build)
+serve(build, DEVICE)

@@ -5,7 +5,7 @@ import torch
 from networks import CLASSES, classifier
 from optimizers import Nesterov
 from serve import serve
-from setting import DEVICE, arguments, as_tensor, laid_out, made_up_pixels, training
+from setting import DEVICE, PLACE, arguments, as_tensor, laid_out, made_up_pixels, training
 from torch.nn import functional as F
 
 setting = arguments()
@@ -19,8 +19,8 @@ def build():
     def loss_of(images, labels):
         return F.cross_entropy(network(images.float() / 255).float(), labels)
 
-    batch = lambda: (as_tensor(pixels, setting), torch.from_numpy(labels).to(DEVICE))
+    batch = lambda: (as_tensor(pixels, setting), torch.from_numpy(labels).to(PLACE))
     return training(Nesterov(network, 1e-4), loss_of, batch, setting)
 
 
-serve(build)
+serve(build, DEVICE)

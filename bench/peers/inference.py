@@ -4,7 +4,7 @@ import torch
 import torch._inductor.config
 from networks import classifier
 from serve import serve
-from setting import arguments, as_tensor, compiled, laid_out, made_up_pixels, precision
+from setting import DEVICE, arguments, as_tensor, compiled, laid_out, made_up_pixels, precision
 
 setting = arguments()
 pixels = made_up_pixels(setting)
@@ -22,4 +22,4 @@ def build():
     return iterate
 
 
-serve(build)
+serve(build, DEVICE)

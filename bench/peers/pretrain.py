@@ -3,7 +3,7 @@
 from networks import nt_xent, simclr
 from optimizers import Lars
 from serve import serve
-from setting import arguments, as_tensor, laid_out, made_up_pixels, training
+from setting import DEVICE, arguments, as_tensor, laid_out, made_up_pixels, training
 
 setting = arguments()
 pixels = made_up_pixels(setting, views=2)
@@ -18,4 +18,4 @@ def build():
     return training(Lars(network, 1e-4), loss_of, lambda: (as_tensor(pixels, setting),), setting)
 
 
-serve(build)
+serve(build, DEVICE)

@@ -12,7 +12,7 @@ def resident_bytes() -> int:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
-def serve(build) -> None:
+def serve(build, device: str = "CPU") -> None:
     """Serve until told to end, or nobody is left to tell.
 
     build: makes what is to be repeated; an iteration may return a number to be looked at, e.g. its loss
@@ -27,7 +27,7 @@ def serve(build) -> None:
     started = time.perf_counter()
     iterate = build()
     iterate()
-    say({"ready": True, "firstSeconds": time.perf_counter() - started, "baseBytes": base})
+    say({"ready": True, "firstSeconds": time.perf_counter() - started, "baseBytes": base, "device": device})
     for line in sys.stdin:
         if line.strip() == "end":
             break

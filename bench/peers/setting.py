@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+DEVICE = "GPU" if torch.cuda.is_available() else "CPU"
+PLACE = "cuda" if DEVICE == "GPU" else "cpu"
 
 
 def arguments() -> argparse.Namespace:
@@ -20,14 +21,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--bfloat16", action="store_true")
     parser.add_argument("--compile", action="store_true")
     torch.set_num_threads(len(os.sched_getaffinity(0)))  # all cores, as TensorFlow takes them
-    if DEVICE == "cuda":
+    if DEVICE == "GPU":
         torch.set_float32_matmul_precision("high")  # TF32 for products as for convolutions, as TensorFlow has it
+        torch.backends.cudnn.benchmark = True
     torch.manual_seed(1)
     return parser.parse_args()
 
 
 def laid_out(network: nn.Module, setting: argparse.Namespace) -> nn.Module:
-    network = network.to(DEVICE)
+    network = network.to(PLACE)
     return network.to(memory_format=torch.channels_last) if setting.layout == "channels_last" else network
 
 
@@ -36,21 +38,22 @@ def compiled(function, setting: argparse.Namespace):
 
 
 def precision(setting: argparse.Namespace):
-    return torch.autocast(DEVICE, dtype=torch.bfloat16) if setting.bfloat16 else contextlib.nullcontext()
+    return torch.autocast(PLACE, dtype=torch.bfloat16) if setting.bfloat16 else contextlib.nullcontext()
 
 
-def made_up_pixels(setting: argparse.Namespace, views: int = 1) -> np.ndarray:
-    """Images of one colour each with noise on it, bytes in the layout the network likes: NHWC or NCHW."""
+def made_up_pixels(setting: argparse.Namespace, views: int = 1) -> Tensor:
+    """Images of one colour each with noise on it, bytes in the layout the network likes: NHWC or NCHW; pinned for a GPU."""
     count, size = setting.images, setting.size
     colour = (np.arange(1, count + 1)[:, None] * np.arange(1, 4) * 0.37) % 1 * 200
     noise = np.random.default_rng(1).integers(0, 50, (views, count, size, size, 3))
     pixels = (colour[:, None, None] + noise).astype(np.uint8).reshape(-1, size, size, 3)
-    return pixels if setting.layout == "channels_last" else np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+    laid = torch.from_numpy(pixels if setting.layout == "channels_last" else np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
+    return laid.pin_memory() if DEVICE == "GPU" else laid
 
 
-def as_tensor(pixels: np.ndarray, setting: argparse.Namespace) -> Tensor:
+def as_tensor(pixels: Tensor, setting: argparse.Namespace) -> Tensor:
     """Bytes [B, 3, H, W] where the network is; on the host without a copy."""
-    tensor = torch.from_numpy(pixels).to(DEVICE)
+    tensor = pixels.to(PLACE, non_blocking=True)
     return tensor.permute(0, 3, 1, 2) if setting.layout == "channels_last" else tensor
 
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { classifierArchitecture, representationArchitecture, studentArchitecture } from '../../contracts/architecture.ts';
 import { openFolder } from '../../learning/images/file-tree.ts';
 import { planShards } from '../../learning/images/plan.ts';
+import { beforeTensorflow } from '../before-tensorflow.ts';
 import { BadInput } from '../problem.ts';
-import { quieten } from '../quieten.ts';
 import { readRecipe } from '../recipe-file.ts';
 import { isRemote } from '../sources.ts';
 import { type Context, columns } from '../terminal.ts';
@@ -19,7 +19,7 @@ export async function graphs({ terminal, variables }: Context, file: string, { j
     throw new BadInput('Cannot write graphs as the classes must be known: images under s3:// are looked at when a run starts');
   }
   const { header } = await planShards({ images: recipe.images, seed: recipe.seed, openTree: openFolder });
-  quieten(variables);
+  beforeTensorflow(variables);
   const [{ stepGraphs }, { describe }, { serialize }] = await Promise.all([
     import('../../learning/steps/graphs.ts'),
     import('../../learning/compile/describe.ts'),

@@ -4,9 +4,9 @@ import { basename, dirname, join } from 'node:path';
 import { openFolder } from '../../learning/images/file-tree.ts';
 import { readImage } from '../../learning/images/read-image.ts';
 import { reasonAgainst } from '../../learning/images/shards.ts';
+import { beforeTensorflow } from '../before-tensorflow.ts';
 import { modelBytes } from '../model-file.ts';
 import { BadInput, EXIT, Quit } from '../problem.ts';
-import { quieten } from '../quieten.ts';
 import type { Context } from '../terminal.ts';
 
 export type PredictOptions = { json?: boolean; out: string };
@@ -23,7 +23,7 @@ export async function predict(context: Context, model: string, names: string[], 
   const files = (await Promise.all(names.map(imagesAt))).flat();
   if (files.length === 0)
     throw new BadInput(`Cannot predict as there must be images: ${names.join(', ')} ${names.length === 1 ? 'holds' : 'hold'} none`);
-  quieten(context.variables);
+  beforeTensorflow(context.variables);
   const bytes = await modelBytes(context, 'student', model, options.out);
   const { openStudent } = await import('../student.ts');
   const student = openStudent(bytes, model);

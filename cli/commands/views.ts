@@ -7,8 +7,8 @@ import { planShards } from '../../learning/images/plan.ts';
 import type { ShardPlan } from '../../learning/images/plan-format.ts';
 import { readImage } from '../../learning/images/read-image.ts';
 import { UnreadableImage } from '../../learning/images/unreadable.ts';
+import { beforeTensorflow } from '../before-tensorflow.ts';
 import { BadInput } from '../problem.ts';
-import { quieten } from '../quieten.ts';
 import { readRecipe } from '../recipe-file.ts';
 import type { Context } from '../terminal.ts';
 import { treesOf } from '../trees.ts';
@@ -34,7 +34,7 @@ export async function views(context: Context, file: string, { output, set }: Vie
   const plan = await planShards({ images: recipe.images, seed: recipe.seed, openTree });
   const images = await firstImages(plan, size, openTree);
   if (images.length === 0) throw new BadInput('Cannot draw views as an image of images.train must be readable: not one of them is');
-  quieten(variables);
+  beforeTensorflow(variables);
   const { viewSheet, EPOCHS } = await import('../view-sheet.ts');
   await writeFile(picture, await viewSheet(images, viewSettings(recipe.views, size), recipe.seed, size)).catch((error: Error) => {
     throw new BadInput(`Cannot write "${picture}" as its folder must be writable: ${error.message}`);
