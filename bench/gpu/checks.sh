@@ -69,7 +69,7 @@ settings() {
   step 90 TF_DETERMINISTIC_OPS=1 50 224 1024 float32 # no tensor of 2³¹ elements, which would be another failure
 }
 
-(while sleep 0.5; do nvidia-smi --query-gpu=timestamp,utilization.gpu,memory.used,power.draw --format=csv,noheader,nounits; done) > "$logs/use.csv" &
+(while sleep 0.5; do nvidia-smi --query-gpu=timestamp,utilization.gpu,memory.used,power.draw --format=csv,noheader,nounits; done) > "$logs/use.csv" 2> /dev/null &
 watching=$!
 for part in "$@"; do $part; done
 kill $watching

@@ -37,7 +37,7 @@ for pair in libcublas.so.12=libcublas.so.1? libcublasLt.so.12=libcublasLt.so.1? 
 done
 cat > "$place/environment" <<V
 export PATH=$place/bin:/usr/local/cuda/bin:\$PATH XDG_CACHE_HOME=$place/cache FEWLABELS_BENCH_PYTHON=$python
-export LD_LIBRARY_PATH=$place/cuda$(printf ':%s' $folders)\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH} XLA_FLAGS=--xla_gpu_cuda_data_dir=/usr/local/cuda
+export LD_LIBRARY_PATH=$place/cuda$(for folder in $folders; do printf ':%s' "$folder"; done)\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH} XLA_FLAGS=--xla_gpu_cuda_data_dir=/usr/local/cuda
 export FEWLABELS_HOME=$place/home FEWLABELS_SCRATCH=$place/scratch TF_FORCE_GPU_ALLOW_GROWTH=true
 V
 echo unpacked
