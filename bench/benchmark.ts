@@ -33,7 +33,8 @@ export type Tools = {
   scratch: string;
 };
 
-export type Benchmark = { name: string; about: string; run(tools: Tools): Promise<Row[]> };
+/** `lacks`: what this machine has not, in words, where it cannot be run. */
+export type Benchmark = { name: string; about: string; lacks?: () => string | undefined; run(tools: Tools): Promise<Row[]> };
 
 /** Whether a row keeps its goal; undefined when it has none. */
 export function isMet({ ratio, goal }: Row): boolean | undefined {

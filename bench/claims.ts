@@ -14,7 +14,7 @@ import { canonicalJson } from '../store/digest.ts';
 import { startChild } from './children.ts';
 import { claimsPage, type KeptRun, keptOf, type Runs } from './claims-page.ts';
 import { brief } from './learning/protocol.ts';
-import { inWords, loadNow, machineNow } from './machine.ts';
+import { busyCores, inWords, machineNow } from './machine.ts';
 import { keep, keptResults } from './results.ts';
 
 const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
@@ -45,12 +45,12 @@ for (const name of only) {
   const sets = RUNS[name];
   const command = commandOf(sets);
   say(`${name}: ${command}`);
-  const load = await loadNow();
+  const busy = await busyCores();
   const { scores, seconds } = await run(sets);
   const accuracies = scores.map(({ measures: _, ...score }) => score);
   const before = keptOf(kept, recipe)[name];
   const isReused = before?.command === command && before.seconds > seconds; // of how long it takes, that run says nothing
-  const made = isReused ? before : { seconds, date: new Date().toISOString().slice(0, 10), machine: inWords(machineNow(load)) };
+  const made = isReused ? before : { seconds, date: new Date().toISOString().slice(0, 10), machine: inWords(machineNow(busy)) };
   kept[name] = { ...made, command, recipe, scores: accuracies };
   await keep(kept, KEPT);
   await writeFile(PAGE, claimsPage(keptOf(kept, recipe)));

@@ -12,9 +12,17 @@ import { peerEnvironment } from './peers.ts';
 export type Contestant = { name: string; command: string; args: string[]; environment: Variables };
 
 /** `firstSeconds`: its first iteration with all that was built for it; `baseBytes`: its memory before, libraries loaded. */
-export type Ready = { firstSeconds: number; baseBytes?: number; device: 'CPU' | 'GPU' };
+export type Ready = { firstSeconds: number; baseBytes?: number; device?: 'CPU' | 'GPU' };
 /** `values`: what the iterations came to, e.g. losses. */
 export type Turn = { seconds: number[]; values?: number[] };
+
+/** A machine's GPU is left alone, so that a figure means the same on all of them; `onGpu` says otherwise. */
+const WITHOUT_GPU = { CUDA_VISIBLE_DEVICES: '-1' };
+
+export const onGpu = (contestant: Contestant): Contestant => ({
+  ...contestant,
+  environment: { ...contestant.environment, CUDA_VISIBLE_DEVICES: process.env.CUDA_VISIBLE_DEVICES },
+});
 
 /** One of ours. @param file  in `contestants/` */
 export function ours(name: string, file: string, args: (string | number)[]): Contestant {
@@ -23,14 +31,19 @@ export function ours(name: string, file: string, args: (string | number)[]): Con
     name,
     command: process.execPath,
     args: ['--import', 'tsx', path, ...args.map(String)],
-    environment: { ...process.env, ...TRAINER_ENVIRONMENT },
+    environment: { ...process.env, ...TRAINER_ENVIRONMENT, ...WITHOUT_GPU },
   };
 }
 
 /** One of the peers'. @param file  in `peers/` */
 export function peer(name: string, python: string, file: string, args: (string | number)[], environment: Variables = {}): Contestant {
   const path = fileURLToPath(new URL(`peers/${file}`, import.meta.url));
-  return { name, command: python, args: [path, ...args.map(String)], environment: { ...peerEnvironment(process.env), ...environment } };
+  return {
+    name,
+    command: python,
+    args: [path, ...args.map(String)],
+    environment: { ...peerEnvironment(process.env), ...WITHOUT_GPU, ...environment },
+  };
 }
 
 /** A contestant that is ready. Requests are made one at a time. */

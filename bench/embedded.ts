@@ -39,7 +39,7 @@ export type Run = {
 /** Start servers and workers, have `work` done on them, and leave nothing behind. */
 export async function withServers<T>({ scratch, say }: Tools, work: (embedded: Embedded) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(scratch, 'servers-'));
-  const place = { FEWLABELS_HOME: join(folder, 'home'), FEWLABELS_SCRATCH: join(folder, 'trainers') };
+  const place = { FEWLABELS_HOME: join(folder, 'home'), FEWLABELS_SCRATCH: join(folder, 'trainers'), CUDA_VISIBLE_DEVICES: '-1' }; // the peers train on the CPU
   const variables = { ...process.env, ...place, ...Object.fromEntries(NOT_PASSED.map((name) => [name, undefined])) };
   const environment = readEnvironment(variables);
   let killFamily: () => void = () => undefined;

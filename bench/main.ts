@@ -41,7 +41,7 @@ async function main(): Promise<number> {
   }
   const benchmarks = only.length > 0 ? suite.filter(({ name }) => only.includes(name)) : suite;
   const { rows, failed } = await runSuite({ benchmarks, quick, write, skipNewerThan }, process.env, say);
-  print(json ? JSON.stringify(rows.map(briefly)) : columns(rows.map(cells), [1, 2, 3]).join('\n'));
+  print(json ? JSON.stringify(rows.map(briefly)) : [...columns(rows.map(cells), [1, 2, 3]), ...rows.flatMap(noted)].join('\n'));
   return failed.length > 0 ? EXIT.failed : EXIT.done;
 }
 
@@ -50,8 +50,10 @@ function known(name: string, before: string[]): string[] {
   return [...before, name];
 }
 
-function briefly({ name, ours, peer, peerName, unit, ratio, goal }: Row) {
-  return { name, ours, peer, peerName, unit, ratio, goal };
+const noted = ({ name, note }: Row): string[] => (note ? [`${name}: ${note}`] : []);
+
+function briefly({ name, ours, peer, peerName, unit, ratio, goal, note }: Row) {
+  return { name, ours, peer, peerName, unit, ratio, goal, note };
 }
 
 function cells(row: Row): string[] {

@@ -10,7 +10,7 @@ Ours against PyTorch, torchvision and lightly on the same machine. \`npm run ben
 NAME\` renews one section, \`npm run bench -- --list\` names them. The peers' Python is installed from PyPI on first use, or named in
 \`FEWLABELS_BENCH_PYTHON\`.
 
-Contestants are processes of their own and take turns, so that whatever else the machine does falls on all. A figure is the median of
+Contestants are processes of their own and take turns, so that whatever else the machine does falls on all (on a GPU one comes after the other). A figure is the median of
 their iterations; *spread* is the quartiles. *Ratio* is ours / theirs, against the best of the peers: for times and memory less is better, for rates more.`;
 
 /** The page. @param order  names of the benchmarks, as the suite lists them */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { explain } from '../cli/problem.ts';
 import type { Benchmark, Row, Tools } from './benchmark.ts';
 import { endChildren, type Variables } from './children.ts';
-import { isBusy, loadNow, machineNow } from './machine.ts';
+import { busyCores, isBusy, machineNow } from './machine.ts';
 import { pageOf } from './page.ts';
 import { peersPython, peerVersions } from './peers.ts';
 import { type Kept, keep, keptResults } from './results.ts';
@@ -37,6 +37,11 @@ export async function runSuite(wish: Wish, env: Variables, say: Say): Promise<{ 
   const [rows, failed]: [Row[], string[]] = [[], []];
   for (const benchmark of wish.benchmarks) {
     const { name } = benchmark;
+    const lacking = benchmark.lacks?.();
+    if (lacking) {
+      say(`${name} is left out: ${lacking}`);
+      continue;
+    }
     const earlier = (await keptResults())[name];
     if (isNew(earlier, wish)) {
       say(`${name}: measured at ${earlier.date}`);
@@ -58,13 +63,15 @@ export async function runSuite(wish: Wish, env: Variables, say: Say): Promise<{ 
 async function measure(benchmark: Benchmark, { write, quick }: Wish, tools: PeerTools): Promise<Row[]> {
   const { name, about } = benchmark;
   tools.say(`${name}: ${about}`);
-  const [load, started] = [await loadNow(), performance.now()];
-  if (isBusy(load))
-    tools.say(`others use this machine (load ${load.toFixed(1)}): the peers suffer more from it than ours, so the ratios flatter us`);
+  const [busy, started] = [await busyCores(), performance.now()];
+  if (isBusy(busy))
+    tools.say(
+      `others use this machine (${busy.toFixed(1)} of its cores): the peers suffer more from it than ours, so the ratios flatter us`,
+    );
   const rows = await benchmark.run(tools);
   if (!write) return rows;
   const seconds = Math.round((performance.now() - started) / 1_000);
-  const machine = machineNow(load, await tools.versions());
+  const machine = machineNow(busy, await tools.versions());
   const results = { ...(await keptResults()), [name]: { about, date: new Date().toISOString(), seconds, quick, machine, rows } };
   await keep(results);
   await writeFile(

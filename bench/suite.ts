@@ -1,5 +1,4 @@
 /** All benchmarks, in the order they run and stand on the page. */
-import { gpuName } from '../workers/hardware.ts';
 import type { Benchmark } from './benchmark.ts';
 import { firstStep } from './cases/first-step.ts';
 import { growth } from './cases/growth.ts';
@@ -8,11 +7,4 @@ import { pipelineBenchmark } from './cases/pipeline.ts';
 import { trainingBenchmarks } from './cases/training.ts';
 import { viewBenchmarks } from './cases/views.ts';
 
-export const suite: Benchmark[] = [
-  ...trainingBenchmarks,
-  inference,
-  firstStep,
-  ...viewBenchmarks,
-  growth,
-  ...(gpuName() ? [] : [pipelineBenchmark]), // its peer trains on the CPU
-];
+export const suite: Benchmark[] = [...trainingBenchmarks, inference, firstStep, ...viewBenchmarks, growth, pipelineBenchmark];

@@ -3,9 +3,9 @@ import { cpuFlags, gpuName, hasBfloat16 } from '../../workers/hardware.ts';
 import type { Benchmark, Goal, Row, Tools } from '../benchmark.ts';
 import { compare, compareMemory, expectLearning, expectOneDevice, gpuMemory, milliseconds } from '../comparison.ts';
 import { contest, type Results, type Rounds } from '../contest.ts';
-import { type Contestant, ours, peer } from '../contestant.ts';
+import { type Contestant, onGpu, ours, peer } from '../contestant.ts';
 
-/** `work`: the contestants' file, without its ending; `images` per batch; `large`: one step holds gigabytes. */
+/** `work`: the contestants' file, without its ending; `images` per batch; `large`: one step holds gigabytes; `gpu`: it runs on a GPU, all others on the CPU. */
 export type Task = {
   name: string;
   about: string;
@@ -14,6 +14,7 @@ export type Task = {
   size: number;
   images: number;
   large?: true;
+  gpu?: true;
 };
 export type Goals = { float32?: Goal; bfloat16?: Goal; memory?: Goal };
 
@@ -24,10 +25,11 @@ export function stepBenchmark(task: Task, rounds: Rounds, goals: Goals = {}): Be
   return {
     name: task.name,
     about: task.about,
+    lacks: () => (task.gpu && !gpuName() ? 'there is no NVIDIA GPU' : undefined),
     async run(tools) {
       const [given, pace] = tools.quick ? [{ ...task, images: QUICK_IMAGES }, QUICK] : [task, rounds];
       const rows = await heat(given, 'f32', goals.float32, goals.memory, pace, tools);
-      if (hasBfloat16(gpuName() !== undefined)) return [...rows, ...(await heat(given, 'bf16', goals.bfloat16, goals.memory, pace, tools))];
+      if (hasBfloat16(task.gpu ?? false)) return [...rows, ...(await heat(given, 'bf16', goals.bfloat16, goals.memory, pace, tools))];
       tools.say('bfloat16 is left out: this processor would emulate it');
       return rows;
     },
@@ -47,14 +49,17 @@ async function heat(
   const own = precision === 'f32' ? ownFloat32(task) : [contestant('compiled', 'bfloat16', task)];
   const theirs = precision === 'f32' ? theirFloat32(task, python) : theirBfloat16(task, python);
   const all = [...own, ...theirs];
-  const results = await (gpuName() ? oneByOne : contest)(all, rounds, tools.say);
+  const results = task.gpu ? await oneByOne(all.map(onGpu), rounds, tools.say) : await contest(all, rounds, tools.say);
   expectLearning(results);
   expectOneDevice(results);
   const names = own.map(({ name }) => name);
   const memory = `${task.name} memory ${precision}`;
   return [
-    compare(`${task.name} step ${precision}`, results, names, milliseconds, { goal: time, note: absentNote(all, results) }),
-    gpuName() ? compare(memory, results, names, gpuMemory) : compareMemory(memory, results, names, space),
+    compare(`${task.name} step ${precision}`, results, names, milliseconds, {
+      goal: time,
+      note: noteOn(task, all, results),
+    }),
+    task.gpu ? compare(memory, results, names, gpuMemory) : compareMemory(memory, results, names, space),
   ];
 }
 
@@ -65,10 +70,14 @@ async function oneByOne(contestants: Contestant[], rounds: Rounds, say: (line: s
   return results;
 }
 
-/** A peer that could not run might have been the faster one. */
-function absentNote(all: Contestant[], results: Results): string | undefined {
+/** Which GPU, and who could not run: it might have been the faster one. */
+function noteOn({ gpu }: Task, all: Contestant[], results: Results): string | undefined {
   const absent = all.filter(({ name }) => !results[name]).map(({ name }) => name);
-  return absent.length > 0 ? `could not run: ${absent.join(', ')}` : undefined;
+  const notes = [
+    ...(gpu ? [`on ${gpuName()}, one after the other`] : []),
+    ...(absent.length > 0 ? [`could not run: ${absent.join(', ')}`] : []),
+  ];
+  return notes.length > 0 ? notes.join('; ') : undefined;
 }
 
 const sizes = ({ depth, size, images }: Task) => [depth, size, images];
@@ -80,7 +89,7 @@ const ownFloat32 = (task: Task) => [contestant('compiled', 'float32', task), ...
 
 const theirFloat32 = (task: Task, python: string) => [
   peer('torch channels_last', python, `${task.work}.py`, sizes(task)),
-  ...(gpuName() ? [] : [peer('torch contiguous', python, `${task.work}.py`, [...sizes(task), '--layout', 'contiguous'])]), // to save its time
+  ...(task.gpu ? [] : [peer('torch contiguous', python, `${task.work}.py`, [...sizes(task), '--layout', 'contiguous'])]), // a GPU's time is short
   peer('torch.compile', python, `${task.work}.py`, [...sizes(task), '--compile']),
 ];
 

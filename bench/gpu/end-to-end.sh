@@ -12,7 +12,7 @@ say() { echo "[$SECONDS s] $*"; }
 watching=$!
 
 run() { # name, status it should end with, seconds at most, --set ...
-  timeout -s INT "$3" node cli/fewlabels.js run bench/recipes/gpu.yaml --set "name=$1" --set "images.train=$images/train" --set "images.test=$images/test" \
+  timeout -k 20 -s INT "$3" node cli/fewlabels.js run bench/recipes/gpu.yaml --set "name=$1" --set "images.train=$images/train" --set "images.test=$images/test" \
     "${@:4}" --out "$logs/runs" > "$logs/$1.log" 2>&1
   local status=$?
   tail -n 30 "$logs/$1.log"
@@ -29,14 +29,13 @@ run() { # name, status it should end with, seconds at most, --set ...
 
 killing() {
   sleep "${KILL_AFTER:-45}"
-  until trainer=$(pgrep -f -o workers/trainer.ts); do sleep 0.5; done
-  sleep 4
-  kill -9 "$trainer" && say "ended trainer $trainer by SIGKILL"
+  until trainer=$(pgrep -f -o workers/trainer.ts) && sleep 3 && kill -9 "$trainer" 2> /dev/null; do sleep 0.5; done
+  say "ended trainer $trainer by SIGKILL"
 }
 killing &
 killer=$!
 run gpu-workers 0 "${LIMIT:-240}" --set views.where=workers
-kill $killer 2> /dev/null && say 'no trainer was there to be ended' && failed=1
+if kill $killer 2> /dev/null; then failed=1 && say 'no trainer was there to be ended'; fi
 run gpu-device 0 "${LIMIT:-120}" --set views.where=device --set pretrain.epochs=4 --set 'labels.fractions=[0.01]'
 run gpu-too-large 1 "${LIMIT:-120}" --set views.where=device --set encoder.depth=50 --set pretrain.batch=4000 --set compute.precision=float32
 grep -q 'fit in memory' "$logs/gpu-too-large.log" || { failed=1; say 'it did not say that network and batch must fit in memory'; }

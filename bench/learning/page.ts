@@ -62,8 +62,9 @@ function rulesOf(plans: Plan[]): string {
   and the cells were not. Ours was measured anew since, with colours and first weights of the classifier as lightly has them: changed after test accuracies had been seen.
   Lines say where to look: of nine, were they independent, the interval of one at least lies wholly on one side by luck in 37 of 100 such comparisons.
   Where all labels are taken there is one draw a seed, and the order of the images alone moves fine-tuning by 3 to 4 points (docs/log.md).
-- **Load** beside a machine: cores that others kept busy before that part began; until 2026-11-27 that of the minute before, which counts our
-  own part before it. Torch loses more than ours where others take part of a core, so the ratio of such a part flatters us.`;
+- **Others** beside a machine: cores they used before that part began. Torch loses more than ours where others take part of a core, so the ratio
+  of such a part flatters us. Parts measured until 2026-11-27 have the load of the minute before, in which our own part before it counts.
+  Beside lightly's third seed of cifar10 other work ran now and then.`;
 }
 
 function sectionOf(results: Record<string, Kept>, plan: Plan, seeds: number[]): string {

@@ -15,7 +15,7 @@ import type { Score } from '../../contracts/scores.ts';
 const DATA = { FEWLABELS_DATA: '/data' };
 const plan = await planOf('cifar10', DATA);
 
-const machine = { cpu: 'a processor', cores: 2, flags: ['avx2'], load: 0, versions: { node: '20' } };
+const machine = { cpu: 'a processor', cores: 2, flags: ['avx2'], busy: 0, versions: { node: '20' } };
 const of = ({ protocols }: Plan, seed: number, side: Side, measured: Measured): Record<string, Kept> => ({
   [keyOf('cifar10', seed, side)]: {
     sample: 'cifar10',

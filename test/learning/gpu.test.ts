@@ -59,6 +59,7 @@ test.skipIf(!gpuName()).each<[Execution, number]>([
 
 test.skipIf(!gpuName()).each<Execution>(['float32', 'bfloat16'])(
   'a step on the GPU (%s) gives the same bits each time',
+  { timeout: TIMEOUT_MS },
   async (execution) => {
     const [once, again] = [await workOn('GPU', execution), await workOn('GPU', execution)];
     expect(apart(again.change, once.change)).toBe(0);
