@@ -64,7 +64,7 @@ function rulesOf(plans: Plan[]): string {
   Where all labels are taken there is one draw a seed, and the order of the images alone moves fine-tuning by 3 to 4 points (docs/log.md).
 - **Others** beside a machine: cores they used before that part began. Torch loses more than ours where others take part of a core, so the ratio
   of such a part flatters us. Parts measured until 2026-11-27 have the load of the minute before, in which our own part before it counts.
-  Beside lightly's third seed of cifar10 other work ran now and then.`;
+  Beside lightly's seed 3 of cifar10 and its seed 6 of the cells other work ran now and then.`;
 }
 
 function sectionOf(results: Record<string, Kept>, plan: Plan, seeds: number[]): string {
