@@ -50,7 +50,9 @@ function known(name: string, before: string[]): string[] {
   return [...before, name];
 }
 
-const noted = ({ name, note }: Row): string[] => (note ? [`${name}: ${note}`] : []);
+function noted({ name, note }: Row): string[] {
+  return note ? [`${name}: ${note}`] : [];
+}
 
 function briefly({ name, ours, peer, peerName, unit, ratio, goal, note }: Row) {
   return { name, ours, peer, peerName, unit, ratio, goal, note };
