@@ -34,7 +34,13 @@ export async function run(context: Context, file: string, options: RunOptions): 
   const status = await watchToEnd(context, session, { run: id, interrupted, ...options });
   if (status === EXIT.interrupted) {
     if (options.json) terminal.print(JSON.stringify({ run: id, state: 'running', ui: link }));
-    terminal.say('', `The run goes on. To watch it again: npx fewlabels run ${file}   To stop it: npx fewlabels cancel ${id}`);
+    terminal.say('', `The run goes on. To watch it again: ${commandOf(file, options.set)}   To stop it: npx fewlabels cancel ${id}`);
   }
   if (status !== EXIT.done) throw new Quit(status);
+}
+
+/** The command that started the run, for a shell: with other settings it would be another run. */
+export function commandOf(file: string, sets: string[] = []): string {
+  const words = ['npx', 'fewlabels', 'run', file, ...sets.flatMap((set) => ['--set', set])];
+  return words.map((word) => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ');
 }
