@@ -1,7 +1,7 @@
 /** Training steps against torch's, in each precision that the machine has: milliseconds a step, and peak memory. */
 import { cpuFlags, gpuName, hasBfloat16 } from '../../workers/hardware.ts';
 import type { Benchmark, Goal, Row, Tools } from '../benchmark.ts';
-import { compare, compareMemory, expectLearning, expectOneDevice, gpuMemory, milliseconds } from '../comparison.ts';
+import { compare, compareMemory, expectDevice, expectLearning, gpuMemory, milliseconds } from '../comparison.ts';
 import { contest, type Results, type Rounds } from '../contest.ts';
 import { type Contestant, onGpu, ours, peer } from '../contestant.ts';
 
@@ -51,7 +51,7 @@ async function heat(
   const all = [...own, ...theirs];
   const results = task.gpu ? await oneByOne(all.map(onGpu), rounds, tools.say) : await contest(all, rounds, tools.say);
   expectLearning(results);
-  expectOneDevice(results);
+  expectDevice(results, task.gpu ? 'GPU' : 'CPU');
   const names = own.map(({ name }) => name);
   const memory = `${task.name} memory ${precision}`;
   return [

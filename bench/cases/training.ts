@@ -4,7 +4,7 @@ import { type Goals, stepBenchmark, stepGoals } from './steps.ts';
 const SIMCLR = 'A whole step of contrastive pretraining, bytes in, loss out: two views of each image, head of three layers, NT-Xent, LARS.';
 const usual = { rounds: 4, perRound: 2 };
 const slow = { rounds: 3, perRound: 1, warmUps: 1 };
-const onGpu = { rounds: 5, perRound: 5, warmUps: 5, settle: 2 };
+const many = { rounds: 5, perRound: 5, warmUps: 5, settle: 2 };
 const GPU_GOALS: Goals = { float32: { sense: 'atMost', value: 1 }, bfloat16: { sense: 'atMost', value: 1 } };
 
 export const trainingBenchmarks = [
@@ -53,39 +53,32 @@ export const trainingBenchmarks = [
     },
     usual,
   ),
-  ...gpuBenchmarks(),
+  stepBenchmark(
+    {
+      name: 'gpu-simclr-18',
+      about: `${SIMCLR} ResNet-18, 32 px, 512 images, on a GPU.`,
+      work: 'pretrain',
+      depth: 18,
+      size: 32,
+      images: 512,
+      large: true,
+      gpu: true,
+    },
+    many,
+    GPU_GOALS,
+  ),
+  stepBenchmark(
+    {
+      name: 'gpu-simclr-50',
+      about: `${SIMCLR} ResNet-50, 224 px, 128 images, on a GPU.`,
+      work: 'pretrain',
+      depth: 50,
+      size: 224,
+      images: 128,
+      large: true,
+      gpu: true,
+    },
+    many,
+    GPU_GOALS,
+  ),
 ];
-
-/** Sizes worth a GPU. */
-function gpuBenchmarks() {
-  return [
-    stepBenchmark(
-      {
-        name: 'gpu-simclr-18',
-        about: `${SIMCLR} ResNet-18, 32 px, 512 images, on a GPU.`,
-        work: 'pretrain',
-        depth: 18,
-        size: 32,
-        images: 512,
-        large: true,
-        gpu: true,
-      },
-      onGpu,
-      GPU_GOALS,
-    ),
-    stepBenchmark(
-      {
-        name: 'gpu-simclr-50',
-        about: `${SIMCLR} ResNet-50, 224 px, 128 images, on a GPU.`,
-        work: 'pretrain',
-        depth: 50,
-        size: 224,
-        images: 128,
-        large: true,
-        gpu: true,
-      },
-      onGpu,
-      GPU_GOALS,
-    ),
-  ];
-}
